@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A VM without hardware: a CPU back end of arrays, RAM between guard pages.
+#include "tests/fake/fake.h"
+#include "vmm/lib/bug.h"
+#include "vmm/sched.h"
+#include <string.h>
+#include <sys/mman.h>
+
+static struct vm the_vm;
+static struct config_vm the_config;
+static struct vcpu vcpus[MAX_VCPUS];
+static struct fake_vcpu fakes[MAX_VCPUS];
+static uint8_t apic_pages[MAX_VCPUS][PAGE_SIZE] __attribute__((aligned(4096)));
+static struct virt_caps the_caps;
+static void *ram;
+static uint64_t ram_mapped;
+unsigned fake_sched_wakes;
+
+struct fake_vcpu *fake_vcpu(struct vcpu *vcpu)
+{
+	return vcpu->virt;
+}
+
+struct virt_caps *fake_caps(void)
+{
+	return &the_caps;
+}
+
+static const struct virt_caps *op_caps(void)
+{
+	return &the_caps;
+}
+
+static uint64_t op_get_reg(struct vcpu *vcpu, enum vcpu_reg reg)
+{
+	return fake_vcpu(vcpu)->regs[reg];
+}
+
+static void op_set_reg(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
+{
+	fake_vcpu(vcpu)->regs[reg] = value;
+}
+
+static void op_get_seg(struct vcpu *vcpu, enum vcpu_seg seg, struct segment *out)
+{
+	*out = fake_vcpu(vcpu)->segs[seg];
+}
+
+static void op_set_seg(struct vcpu *vcpu, enum vcpu_seg seg, const struct segment *in)
+{
+	fake_vcpu(vcpu)->segs[seg] = *in;
+}
+
+static void op_get_table(struct vcpu *vcpu, bool idt, struct desc_table *out)
+{
+	*out = fake_vcpu(vcpu)->tables[idt];
+}
+
+static void op_set_table(struct vcpu *vcpu, bool idt, const struct desc_table *in)
+{
+	fake_vcpu(vcpu)->tables[idt] = *in;
+}
+
+static void op_set_pdptes(struct vcpu *vcpu, const uint64_t pdpte[4])
+{
+	memcpy(fake_vcpu(vcpu)->pdptes, pdpte, sizeof(fake_vcpu(vcpu)->pdptes));
+}
+
+static void op_skip_insn(struct vcpu *vcpu, unsigned len)
+{
+	fake_vcpu(vcpu)->regs[REG_RIP] += len;
+	fake_vcpu(vcpu)->skipped_len += len;
+	fake_vcpu(vcpu)->intr_shadow = false;
+}
+
+static bool op_in_intr_shadow(struct vcpu *vcpu)
+{
+	return fake_vcpu(vcpu)->intr_shadow;
+}
+
+static bool op_nmi_blocked(struct vcpu *vcpu)
+{
+	return fake_vcpu(vcpu)->nmi_blocked;
+}
+
+static void op_inject(struct vcpu *vcpu, const struct event *event)
+{
+	fake_vcpu(vcpu)->injected = *event;
+	fake_vcpu(vcpu)->injections++;
+}
+
+static void op_request_window(struct vcpu *vcpu, bool intr, bool nmi)
+{
+	fake_vcpu(vcpu)->window_intr = intr;
+	fake_vcpu(vcpu)->window_nmi = nmi;
+}
+
+static void op_apic_set_mode(struct vcpu *vcpu, uint64_t apic_base)
+{
+	fake_vcpu(vcpu)->apic_base = apic_base;
+}
+
+static void op_apic_set_irr(struct vcpu *vcpu, int highest_irr)
+{
+	fake_vcpu(vcpu)->irr = highest_irr;
+}
+
+static void op_apic_set_isr(struct vcpu *vcpu, int highest_isr)
+{
+	fake_vcpu(vcpu)->isr = highest_isr;
+}
+
+static void op_apic_set_eoi_exits(struct vcpu *vcpu, const uint64_t bitmap[4])
+{
+	memcpy(fake_vcpu(vcpu)->eoi_exits, bitmap, sizeof(fake_vcpu(vcpu)->eoi_exits));
+}
+
+static void op_apic_set_tpr_threshold(struct vcpu *vcpu, unsigned threshold)
+{
+	fake_vcpu(vcpu)->tpr_threshold = threshold;
+}
+
+static void op_flush_guest_tlb(struct vcpu *vcpu)
+{
+	fake_vcpu(vcpu)->flushes++;
+}
+
+static void op_flush_nested(struct vm *vm)
+{
+	(void)vm;
+}
+
+static void op_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
+{
+	(void)vcpu;
+	(void)offset;
+}
+
+static void op_vcpu_dump(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+static void op_vcpu_reset(struct vcpu *vcpu)
+{
+	memset(vcpu->virt, 0, sizeof(struct fake_vcpu));
+	fake_vcpu(vcpu)->regs[REG_RFLAGS] = RFLAGS_FIXED1;
+	fake_vcpu(vcpu)->regs[REG_RIP] = 0xfff0;
+	fake_vcpu(vcpu)->regs[REG_CR0] = CR0_CD | CR0_NW | CR0_ET;
+}
+
+static int op_map(
+        struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot, enum map_type type)
+{
+	(void)vm;
+	(void)at;
+	(void)to;
+	(void)len;
+	(void)prot;
+	(void)type;
+	return 0;
+}
+
+static int op_unmap(struct vm *vm, gpa_t at, uint64_t len)
+{
+	(void)vm;
+	(void)at;
+	(void)len;
+	return 0;
+}
+
+static bool op_fix_fault(struct vm *vm, gpa_t at, bool fetch)
+{
+	(void)vm;
+	(void)at;
+	(void)fetch;
+	return false;
+}
+
+static const struct cpu_virt_ops fake_ops = {
+        .name = "fake",
+        .caps = op_caps,
+        .vcpu_reset = op_vcpu_reset,
+        .get_reg = op_get_reg,
+        .set_reg = op_set_reg,
+        .get_seg = op_get_seg,
+        .set_seg = op_set_seg,
+        .get_table = op_get_table,
+        .set_table = op_set_table,
+        .set_pdptes = op_set_pdptes,
+        .skip_insn = op_skip_insn,
+        .in_intr_shadow = op_in_intr_shadow,
+        .nmi_blocked = op_nmi_blocked,
+        .inject = op_inject,
+        .request_window = op_request_window,
+        .apic_set_mode = op_apic_set_mode,
+        .apic_set_irr = op_apic_set_irr,
+        .apic_set_isr = op_apic_set_isr,
+        .apic_set_eoi_exits = op_apic_set_eoi_exits,
+        .apic_set_tpr_threshold = op_apic_set_tpr_threshold,
+        .map = op_map,
+        .unmap = op_unmap,
+        .fix_fault = op_fix_fault,
+        .flush_guest_tlb = op_flush_guest_tlb,
+        .flush_nested = op_flush_nested,
+        .set_tsc_offset = op_set_tsc_offset,
+        .vcpu_dump = op_vcpu_dump,
+};
+
+const struct cpu_virt_ops *cpu_virt = &fake_ops;
+
+void sched_wake(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	fake_sched_wakes++;
+}
+
+/* RAM with an inaccessible page before and after it. */
+static uint8_t *map_ram(uint64_t size)
+{
+	uint8_t *p;
+
+	if (ram) {
+		munmap(ram, ram_mapped);
+	}
+	ram_mapped = size + 2 * PAGE_SIZE;
+	ram = mmap(NULL, ram_mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ram == MAP_FAILED) {
+		ram = NULL;
+		return NULL;
+	}
+	p = (uint8_t *)ram + PAGE_SIZE;
+	if (mprotect(p, size, PROT_READ | PROT_WRITE)) {
+		return NULL;
+	}
+	return p;
+}
+
+struct vm *fake_vm(uint64_t mem_size, unsigned n_vcpus)
+{
+	uint64_t low = mem_size < GMEM_LOW_MAX ? mem_size : GMEM_LOW_MAX;
+	uint8_t *p = map_ram(mem_size);
+	int err = 0;
+
+	memset(&the_vm, 0, sizeof(the_vm));
+	memset(&the_config, 0, sizeof(the_config));
+	memset(vcpus, 0, sizeof(vcpus));
+	memset(fakes, 0, sizeof(fakes));
+	memset(apic_pages, 0, sizeof(apic_pages));
+	strcpy(the_config.name, "fake");
+	the_config.vcpus = n_vcpus;
+	the_config.memory = mem_size;
+	the_vm.config = &the_config;
+	the_vm.state = VM_RUNNING;
+	the_vm.mem.size = mem_size;
+	the_vm.n_vcpus = n_vcpus;
+	io_bus_init(&the_vm.pio, 0xffff);
+	io_bus_init(&the_vm.mmio, (1ULL << 46) - 1);
+	irq_router_init(&the_vm.irq, &the_vm);
+	/* Conventional memory, a hole for VGA, the rest. */
+	err |= gmem_add(&the_vm.mem, gpa(0), p, hpa(0x100000000ULL),
+	        low < GMEM_VGA_BASE ? low : GMEM_VGA_BASE);
+	if (low > GMEM_VGA_END) {
+		err |= gmem_add(&the_vm.mem, gpa(GMEM_VGA_END), p + GMEM_VGA_END,
+		        hpa(0x100000000ULL + GMEM_VGA_END), low - GMEM_VGA_END);
+	}
+	if (mem_size > low) {
+		err |= gmem_add(&the_vm.mem, gpa(SIZE_4G), p + low, hpa(0x100000000ULL + low),
+		        mem_size - low);
+	}
+	if (err) {
+		return NULL;
+	}
+	for (unsigned i = 0; i < n_vcpus; i++) {
+		struct vcpu *vcpu = &vcpus[i];
+
+		the_vm.vcpus[i] = vcpu;
+		vcpu->vm = &the_vm;
+		vcpu->index = i;
+		vcpu->virt = &fakes[i];
+		vcpu->state = i == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI;
+		vcpu->xcr0 = 1;
+		op_vcpu_reset(vcpu);
+		lapic_init(&vcpu->lapic, vcpu, apic_pages[i]);
+		lapic_reset(&vcpu->lapic, true);
+	}
+	return &the_vm;
+}
+
+void fake_long_mode(struct vcpu *vcpu, uint64_t tables)
+{
+	struct fake_vcpu *f = fake_vcpu(vcpu);
+	struct guest_mem *mem = &vcpu->vm->mem;
+	uint64_t entry = (tables + 0x1000) | 7;
+	int err = gmem_write(mem, gpa(tables), &entry, 8);
+
+	entry = (tables + 0x2000) | 7;
+	err |= gmem_write(mem, gpa(tables + 0x1000), &entry, 8);
+	for (unsigned i = 0; i < 512; i++) {
+		entry = ((uint64_t)i << 21) | 0x87;
+		err |= gmem_write(mem, gpa(tables + 0x2000 + i * 8), &entry, 8);
+	}
+	if (err) {
+		bug(__FILE__, __LINE__, "page tables do not fit the fake guest");
+	}
+	f->regs[REG_CR0] = CR0_PE | CR0_PG | CR0_NE | CR0_ET | CR0_WP;
+	f->regs[REG_CR3] = tables;
+	f->regs[REG_CR4] = CR4_PAE;
+	f->regs[REG_EFER] = EFER_LME | EFER_LMA | EFER_NXE;
+	for (unsigned i = 0; i < SEG_LDTR; i++) {
+		f->segs[i] =
+		        (struct segment){.limit = 0xffffffff, .selector = 0x10, .attr = 0xc093};
+	}
+	f->segs[SEG_CS] = (struct segment){.limit = 0xffffffff, .selector = 0x08, .attr = 0xa09b};
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM's memory: the one door to it. Guest memory is hostile and changes under us: copy
+ * once, check the copy, use the copy.
+ *
+ * RAM is a few regions of guest-physical space, each backed by contiguous host memory
+ * (2 MiB or larger pages). Everything else in guest-physical space is a hole: devices
+ * (vmm/io_bus.h) or nothing.
+ */
+#ifndef VMM_GUEST_MEM_H
+#define VMM_GUEST_MEM_H
+
+#include "vmm/lib/types.h"
+
+#define GMEM_MAX_REGIONS 64
+
+/* Where the guest's RAM below 4 GiB ends at the latest; the rest continues at 4 GiB. */
+#define GMEM_LOW_MAX 0xc0000000ULL
+/* The VGA window: never RAM. */
+#define GMEM_VGA_BASE 0xa0000ULL
+#define GMEM_VGA_END 0xc0000ULL
+
+struct gmem_region {
+	gpa_t gpa;    /* (c) 4 KiB aligned */
+	uint64_t len; /* (c) bytes */
+	uint8_t *hva; /* (c) host mapping */
+	hpa_t hpa;    /* (c) contiguous */
+};
+
+struct guest_mem {
+	uint64_t size;      /* (c) bytes of RAM its owner asked for */
+	uint32_t n_regions; /* (c) */
+	uint32_t pad;
+	struct gmem_region regions[GMEM_MAX_REGIONS]; /* (c) sorted by gpa */
+};
+
+/* Add RAM. -EINVAL for misaligned or wrapping ranges, -EEXIST on overlap, -ENOSPC when full. */
+__must_check int gmem_add(struct guest_mem *mem, gpa_t gpa, void *hva, hpa_t hpa, uint64_t len);
+
+/* Copy; -EFAULT, with nothing copied, when any byte is not RAM. len 0 is fine anywhere. */
+__must_check int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len);
+__must_check int gmem_write(struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len);
+__must_check int gmem_fill(struct guest_mem *mem, gpa_t gpa, uint8_t byte, size_t len);
+
+/* Naturally aligned values, read or written in one access (page-table entries). */
+__must_check int gmem_read_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t *value);
+/* Atomic compare-and-exchange of an aligned word; -EAGAIN when it held something else. */
+__must_check int gmem_cmpxchg_u64(
+        struct guest_mem *mem, gpa_t gpa, uint64_t expect, uint64_t value);
+__must_check int gmem_cmpxchg_u32(
+        struct guest_mem *mem, gpa_t gpa, uint32_t expect, uint32_t value);
+
+/* A piece of guest memory for direct access by a backend; never read twice what decides. */
+struct gmem_span {
+	uint8_t *hva;
+	hpa_t hpa;
+	uint64_t len; /* bytes, may be less than asked: the run ends at its region's end */
+};
+
+/* The run of RAM at gpa, at most len bytes. -EFAULT when gpa is not RAM. */
+__must_check int gmem_map(
+        const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span);
+
+/* true when all of [gpa, gpa+len) is RAM. */
+bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len);
+
+/* Contents to zero: a VM's reset gives clean memory. */
+void gmem_clear(struct guest_mem *mem);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU's local APIC: xAPIC and x2APIC, timer in its three modes, in software and beside
+ * the processor's own APIC virtualization. The registers live in one page with the layout
+ * of the SDM, which is also the virtual-APIC page.
+ *
+ * Specs: [SDM3] "Advanced Programmable Interrupt Controller (APIC)", "APIC Virtualization and
+ * Virtual Interrupts".
+ */
+#ifndef VMM_LAPIC_H
+#define VMM_LAPIC_H
+
+#include "vmm/event.h"
+#include "vmm/hw/timer.h"
+#include "vmm/lib/types.h"
+
+struct vcpu;
+struct apic_msg;
+
+#define LAPIC_DEFAULT_BASE 0xfee00000ULL
+
+/* Register offsets in the page; an x2APIC MSR is 0x800 + offset / 16. */
+enum lapic_reg {
+	LAPIC_ID = 0x020,
+	LAPIC_VERSION = 0x030,
+	LAPIC_TPR = 0x080,
+	LAPIC_PPR = 0x0a0,
+	LAPIC_EOI = 0x0b0,
+	LAPIC_LDR = 0x0d0,
+	LAPIC_DFR = 0x0e0,
+	LAPIC_SVR = 0x0f0,
+	LAPIC_ISR = 0x100,
+	LAPIC_TMR = 0x180,
+	LAPIC_IRR = 0x200,
+	LAPIC_ESR = 0x280,
+	LAPIC_LVT_CMCI = 0x2f0,
+	LAPIC_ICR = 0x300,
+	LAPIC_ICR_HIGH = 0x310,
+	LAPIC_LVT_TIMER = 0x320,
+	LAPIC_LVT_THERMAL = 0x330,
+	LAPIC_LVT_PERF = 0x340,
+	LAPIC_LVT_LINT0 = 0x350,
+	LAPIC_LVT_LINT1 = 0x360,
+	LAPIC_LVT_ERROR = 0x370,
+	LAPIC_TIMER_INITIAL = 0x380,
+	LAPIC_TIMER_CURRENT = 0x390,
+	LAPIC_TIMER_DIVIDE = 0x3e0,
+	LAPIC_SELF_IPI = 0x3f0,
+};
+
+struct lapic {
+	uint8_t *regs;            /* (c) the page; [v] contents */
+	struct vcpu *vcpu;        /* (c) */
+	uint64_t base;            /* (v) IA32_APIC_BASE */
+	uint64_t pir[4];          /* [a] vectors posted by others, folded into IRR by the owner */
+	uint64_t pir_level[4];    /* [a] trigger mode of each posted vector */
+	uint32_t pir_notify;      /* [a] 1 = something is in pir */
+	uint32_t esr_pending;     /* (v) errors since the last ESR write */
+	uint64_t tsc_deadline;    /* (v) guest TSC; 0 = disarmed */
+	uint64_t timer_start_ns;  /* (v) host clock when the count was written */
+	uint64_t timer_period_ns; /* (v) full count */
+	uint64_t eoi_exits[4];    /* (v) as given to the back end */
+	struct timer timer;       /* (v) */
+};
+
+/* regs: a zeroed page that stays the APIC's. */
+void lapic_init(struct lapic *apic, struct vcpu *vcpu, uint8_t *regs);
+/* Power-on (apic_base too) or INIT state (apic_base and id kept). */
+void lapic_reset(struct lapic *apic, bool power_on);
+
+/* Guest accesses. Offsets as enum lapic_reg; only aligned 32-bit accesses mean something. */
+uint32_t lapic_read(struct lapic *apic, uint32_t offset);
+void lapic_write(struct lapic *apic, uint32_t offset, uint32_t value);
+/* The processor did the write (APIC-write exit): carry out what it means. */
+void lapic_write_done(struct lapic *apic, uint32_t offset);
+/* x2APIC MSRs 0x800-0x8ff; false = #GP. */
+__must_check bool lapic_msr_read(struct lapic *apic, uint32_t msr, uint64_t *value);
+__must_check bool lapic_msr_write(struct lapic *apic, uint32_t msr, uint64_t value);
+/* IA32_APIC_BASE: checks the transitions of the SDM; false = #GP. */
+__must_check bool lapic_set_base(struct lapic *apic, uint64_t value);
+/* IA32_TSC_DEADLINE, guest TSC. */
+void lapic_set_tsc_deadline(struct lapic *apic, uint64_t value);
+uint64_t lapic_get_tsc_deadline(const struct lapic *apic);
+/* CR8 = TPR[7:4]. */
+uint64_t lapic_get_cr8(const struct lapic *apic);
+void lapic_set_cr8(struct lapic *apic, uint64_t value);
+
+/* A fixed interrupt arrives. Any CPU. */
+void lapic_post(struct lapic *apic, uint8_t vector, bool level);
+/* Own CPU: move what was posted into IRR; tells the back end with intr_delivery. */
+void lapic_fold(struct lapic *apic);
+/* Without intr_delivery: the vector to deliver now (above PPR), or -1; and the INTA for it. */
+int lapic_pending(struct lapic *apic);
+void lapic_ack(struct lapic *apic, uint8_t vector);
+/* A vector is pending that could be delivered if RFLAGS.IF were 1 (wakes HLT). */
+bool lapic_has_interrupt(struct lapic *apic);
+/* The processor ended a vector itself (EOI exit): tell the IOAPIC. */
+void lapic_eoi_done(struct lapic *apic, uint8_t vector);
+/* TPR changed (TPR-below-threshold exit). */
+void lapic_tpr_changed(struct lapic *apic);
+
+/* ExtINT from the 8259 pair can reach this vCPU: LINT0 open in ExtINT mode, or the APIC is off. */
+bool lapic_extint_open(const struct lapic *apic);
+/* NMI at LINT1 (unused by the platform, but programmable). */
+bool lapic_enabled(const struct lapic *apic); /* software-enabled and globally enabled */
+bool lapic_x2apic(const struct lapic *apic);
+uint32_t lapic_id(const struct lapic *apic);
+
+/* Does this destination mean this APIC? */
+bool lapic_matches(const struct lapic *apic, const struct apic_msg *msg);
+
+/* Timer input clock in Hz: what CPUID leaf 0x15 calls the crystal. */
+uint64_t lapic_timer_hz(void);
+
+void lapic_dump(const struct lapic *apic);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * candela.cfg: what its owner wrote, parsed. docs/config.md is the manual.
+ *
+ * The loader parses the file before it leaves boot services and hands the result
+ * to the core by value (boot/boot_info.h); nothing is parsed twice. No pointers inside.
+ */
+#ifndef VMM_LIB_CONFIG_H
+#define VMM_LIB_CONFIG_H
+
+#include "vmm/lib/limits.h"
+#include "vmm/lib/log.h"
+#include "vmm/lib/types.h"
+
+/* Optional VMX controls that [host] vmx = -name,... does without; bit = 1U << value. */
+enum vmx_option {
+	VMX_OPT_VPID,      /* vpid */
+	VMX_OPT_TPR,       /* tpr: TPR shadow */
+	VMX_OPT_APICACC,   /* apicacc: virtualize APIC accesses */
+	VMX_OPT_APICREG,   /* apicreg: APIC-register virtualization */
+	VMX_OPT_X2APIC,    /* x2apic: virtualize x2APIC mode */
+	VMX_OPT_VID,       /* vid: virtual-interrupt delivery */
+	VMX_OPT_MSRBITMAP, /* msrbitmap */
+	VMX_OPT_IOBITMAP,  /* iobitmap */
+	VMX_OPT_TIMER,     /* timer: preemption timer */
+	VMX_OPT_PLE,       /* ple: pause-loop exit */
+	VMX_OPT_INVPCID,   /* invpcid */
+	VMX_OPT_RDTSCP,    /* rdtscp */
+	VMX_OPT_XSAVES,    /* xsaves */
+	VMX_OPT_TSCSCALE,  /* tscscale */
+	VMX_OPT_EPT2M,     /* ept2m: large EPT pages */
+	VMX_OPT_EPT1G,     /* ept1g */
+	VMX_OPT_EPTAD,     /* eptad: accessed and dirty flags */
+	VMX_OPT_COUNT
+};
+
+/* Short names as written in the file; index is enum vmx_option. */
+extern const char *const vmx_option_names[VMX_OPT_COUNT];
+
+enum smbios_strings { SMBIOS_CANDELA, SMBIOS_HYPERV };
+
+struct config_vm {
+	char name[MAX_NAME_LEN];
+	uint32_t line;             /* of its section header */
+	uint32_t vcpus;            /* 1..MAX_VCPUS */
+	uint64_t memory;           /* bytes, a multiple of 2 MiB */
+	char kernel[MAX_PATH_LEN]; /* Linux bzImage or multiboot ELF; required */
+	uint32_t kernel_line;
+	char initrd[MAX_PATH_LEN]; /* "" = none; for multiboot: the first module */
+	uint32_t initrd_line;
+	char cmdline[MAX_CMDLINE_LEN];
+	enum smbios_strings smbios;
+};
+
+struct config {
+	enum log_level log_level;
+	uint32_t vmx_off; /* 1U << enum vmx_option: do without */
+	uint32_t n_vms;   /* 1..MAX_VMS after a successful parse */
+	struct config_vm vms[MAX_VMS];
+};
+
+/* Where and why: "candela.cfg:12: unknown key 'memroy' (did you mean 'memory'?)". */
+struct config_error {
+	char text[256];
+};
+
+/*
+ * Parse len bytes of text into *cfg. Returns 0, or -EINVAL with a sentence in *err that
+ * begins with "file_name:line: ". Work is bounded by len; text need not be terminated.
+ */
+__must_check int config_parse(struct config *cfg, const char *file_name, const char *text,
+        size_t len, struct config_error *err);
+
+/* Print the parsed result with log_info(), one line a key. */
+void config_log(const struct config *cfg);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counters of one vCPU: exits by kind, and the host time each kind took (TSC ticks from exit
+ * to the next entry). Written by the vCPU's CPU only, without locks; read anywhere.
+ */
+#ifndef VMM_STATS_H
+#define VMM_STATS_H
+
+#include "vmm/lib/types.h"
+
+struct vm;
+
+#define STATS_KINDS 32 /* >= EXIT_KIND_COUNT */
+
+struct vcpu_stats {
+	struct {
+		uint64_t count;
+		uint64_t ticks;
+	} exits[STATS_KINDS];
+	uint64_t injected_interrupts;
+	uint64_t injected_exceptions;
+	uint64_t guest_ticks;  /* in the guest */
+	uint64_t halted_ticks; /* waiting in HLT */
+};
+
+/* The table a VM prints when it stops: reason, count, share, ticks each. */
+void stats_log(const struct vm *vm);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual processor, and the exit it last took, in neutral words.
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include "vmm/cpu_virt.h"
+#include "vmm/event.h"
+#include "vmm/lapic.h"
+#include "vmm/lib/types.h"
+#include "vmm/stats.h"
+#include "vmm/x86.h"
+
+struct vm;
+
+/* Why the guest stopped. The decoder of the back end fills struct vcpu_exit; vmm/vcpu_exit.c acts
+ * on it. */
+enum exit_kind {
+	EXIT_NONE, /* nothing to do: host interrupt, deadline, window opened */
+	EXIT_CPUID,
+	EXIT_IO,
+	EXIT_MEM, /* access to guest-physical space that is not mapped so */
+	EXIT_RDMSR,
+	EXIT_WRMSR,
+	EXIT_CR,
+	EXIT_DR,
+	EXIT_XSETBV,
+	EXIT_HLT,
+	EXIT_PAUSE,
+	EXIT_MWAIT, /* MONITOR or MWAIT */
+	EXIT_EXCEPTION,
+	EXIT_HYPERCALL,
+	EXIT_UNDEFINED,  /* an instruction we do not offer: #UD */
+	EXIT_PRIVILEGED, /* an instruction that only faults: #GP(0) */
+	EXIT_CACHE,      /* INVD, WBINVD */
+	EXIT_TASK_SWITCH,
+	EXIT_TRIPLE_FAULT,
+	EXIT_TPR_BELOW,  /* TPR fell below the threshold */
+	EXIT_APIC_WRITE, /* the processor wrote an APIC register: carry out the effect */
+	EXIT_EOI,        /* the processor ended a vector that is in the EOI exit bitmap */
+	EXIT_SIGNAL,     /* INIT or SIPI at the physical CPU */
+	EXIT_FAILED,     /* the back end could not enter the guest: fatal for the VM */
+	EXIT_KIND_COUNT
+};
+
+struct vcpu_exit {
+	enum exit_kind kind;
+	uint16_t raw_reason; /* the back end's own number, for traces */
+	uint8_t insn_len;    /* of the instruction, where an instruction caused the exit */
+	union {
+		struct {
+			uint16_t port;
+			uint8_t width; /* 1, 2, 4 */
+			bool in, string, rep;
+			uint8_t addr_width; /* string: 2, 4, 8 */
+			uint8_t seg;        /* string OUTS: enum vcpu_seg */
+		} io;
+		struct {
+			gpa_t gpa;
+			bool read, write, fetch;
+			bool in_walk; /* the access was to a page table, not the operand */
+			bool mapped;  /* something is mapped there: a permission was missing */
+		} mem;
+		struct {
+			uint8_t cr; /* 0, 3, 4, 8 */
+			bool write;
+			uint8_t reg; /* enum vcpu_reg */
+			bool clts, lmsw;
+			uint16_t lmsw_value;
+		} cr;
+		struct {
+			uint8_t dr;
+			bool write;
+			uint8_t reg;
+		} dr;
+		struct {
+			uint8_t vector;
+			bool has_error;
+			uint32_t error;
+			uint64_t dr6; /* #DB: the bits to set; #PF: the address */
+		} exception;
+		struct {
+			uint16_t selector;
+			uint8_t source; /* 0 CALL, 1 IRET, 2 JMP, 3 task gate */
+		} task;
+		struct {
+			uint16_t offset; /* register offset in the APIC page */
+		} apic;
+		struct {
+			uint8_t vector;
+		} eoi;
+		struct {
+			bool wants_memory; /* WBINVD rather than INVD */
+		} cache;
+	};
+};
+
+/* What a handler wants done; only vmm/vcpu_run.c does it. */
+enum exit_action {
+	ACT_RESUME,   /* go on where RIP is */
+	ACT_SKIP,     /* past the instruction */
+	ACT_FAULT,    /* the event the handler queued; RIP stays */
+	ACT_HALT,     /* past the instruction, then wait for an event */
+	ACT_SHUTDOWN, /* triple fault: reset the VM */
+	ACT_KILL,     /* vcpu->kill_reason says why */
+};
+
+/* Requests from anywhere, served before the next entry. vcpu_request(). */
+enum vcpu_request {
+	VCPU_REQ_IRQ, /* look at the local APIC's pending bits */
+	VCPU_REQ_NMI,
+	VCPU_REQ_INIT,
+	VCPU_REQ_SIPI,         /* vcpu->sipi_vector */
+	VCPU_REQ_FLUSH_GUEST,  /* guest TLB */
+	VCPU_REQ_FLUSH_NESTED, /* second-level translations */
+	VCPU_REQ_STOP,         /* the VM is being reset or stopped: leave the loop */
+};
+
+enum vcpu_state {
+	VCPU_WAIT_SIPI, /* after INIT */
+	VCPU_RUNNABLE,
+	VCPU_HALTED,
+	VCPU_STOPPED, /* the VM is off, paused or being reset */
+};
+
+struct vcpu {
+	uint64_t gpr[REG_GPR_COUNT]; /* (v) RSP's slot unused; offsets used by vmentry.asm: keep
+	                                first */
+	struct vcpu_exit exit;       /* (v) */
+
+	struct vm *vm;  /* (c) */
+	uint32_t index; /* (c) in vm->vcpus; also the initial APIC id */
+	uint32_t cpu;   /* [sched] physical CPU whose queue it is on */
+	void *virt;     /* (c) the back end's part: struct vmx_vcpu */
+
+	uint64_t requests;    /* [a] bits of enum vcpu_request */
+	uint32_t state;       /* [a] enum vcpu_state; changed by the own CPU, read anywhere */
+	uint32_t sipi_vector; /* [a] */
+	uint32_t nmi_pending; /* [a] 0..2 */
+	uint32_t running;     /* [a] 1 while in the guest: a kick needs an IPI */
+
+	struct event pending;     /* (v) delivered first */
+	uint64_t cr2, dr[4], dr6; /* (v) while not loaded; in the CPU while loaded */
+	uint64_t xcr0, xss;       /* (v) */
+	uint64_t tsc_offset;      /* (v) */
+	uint64_t tsc_adjust;      /* (v) IA32_TSC_ADJUST */
+	uint64_t mtrr_def_type, mtrr_fixed[11],
+	        mtrr_var[16]; /* (v) kept for the guest; EPT types come from the host's */
+	uint64_t misc_enable; /* (v) */
+
+	struct lapic lapic;      /* (v) but for its [a] fields */
+	struct vcpu_stats stats; /* (v), read anywhere */
+	const char *kill_reason; /* (v) */
+
+	struct vcpu *next_ready; /* [sched queue lock] */
+	bool queued;             /* [sched queue lock] */
+};
+
+static inline uint64_t vcpu_reg_get(struct vcpu *vcpu, enum vcpu_reg reg)
+{
+	if (reg < REG_GPR_COUNT && reg != REG_RSP) {
+		return vcpu->gpr[reg];
+	}
+	return cpu_virt->get_reg(vcpu, reg);
+}
+
+static inline void vcpu_reg_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
+{
+	if (reg < REG_GPR_COUNT && reg != REG_RSP) {
+		vcpu->gpr[reg] = value;
+	} else {
+		cpu_virt->set_reg(vcpu, reg, value);
+	}
+}
+
+/* Queue a fault and return ACT_FAULT (ACT_SHUTDOWN when it is one too many). */
+enum exit_action vcpu_fault(struct vcpu *vcpu, enum x86_exception vector, uint32_t error);
+/* #UD and the other vectors without an error code. */
+enum exit_action vcpu_fault_noerr(struct vcpu *vcpu, enum x86_exception vector);
+/* #PF: CR2 and the error code. */
+enum exit_action vcpu_page_fault(struct vcpu *vcpu, gva_t address, uint32_t error);
+/* Set the reason and return ACT_KILL. reason: a string constant. */
+enum exit_action vcpu_kill(struct vcpu *vcpu, const char *reason);
+
+/* CPL 0-3 of the guest: SS.DPL. */
+unsigned vcpu_cpl(struct vcpu *vcpu);
+
+/* Set a request bit and make the vCPU notice: kick it out of the guest, wake it from HLT. Any CPU.
+ */
+void vcpu_request(struct vcpu *vcpu, enum vcpu_request req);
+
+/* One exit, decided: table by kind (vmm/vcpu_exit.c). */
+enum exit_action vcpu_exit_dispatch(struct vcpu *vcpu, const struct vcpu_exit *exit);
+extern const char *const exit_kind_names[EXIT_KIND_COUNT];
+
+/*
+ * Run the vCPU until it halts, stops, or deadline_tsc passes (vmm/vcpu_run.c, the loop).
+ * It is loaded on return; the scheduler puts it.
+ */
+void vcpu_run(struct vcpu *vcpu, uint64_t deadline_tsc);
+
+/* INIT state, not yet started: the boot vCPU becomes runnable by the guest loader. */
+void vcpu_reset(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual machine: memory, vCPUs, buses, interrupts, and its life.
+ *
+ * Life: created by vm_create() from its configuration, loaded and started by vm_start();
+ * a guest's power-off, reset or fault arrives as a request (any CPU, any context) and is carried
+ * out by the VM's home CPU once all its vCPUs have left the guest.
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include "boot/boot_info.h"
+#include "vmm/guest_mem.h"
+#include "vmm/io_bus.h"
+#include "vmm/irq.h"
+#include "vmm/lib/config.h"
+#include "vmm/lib/limits.h"
+#include "vmm/lib/log.h"
+#include "vmm/lib/types.h"
+#include "vmm/vcpu.h"
+
+enum vm_state { VM_OFF, VM_RUNNING, VM_STOPPING, VM_DEAD };
+
+enum vm_request {
+	VM_REQ_POWEROFF,
+	VM_REQ_RESET,
+	VM_REQ_KILL,
+};
+
+/* What the platform (devices/platform.c) offers to the VM. */
+struct vm_platform_ops {
+	/* All devices to their power-on state. */
+	void (*reset)(struct vm *vm);
+	/* Nothing in flight; before reset and at power-off. */
+	void (*quiesce)(struct vm *vm);
+	/* ACPI, SMBIOS: firmware tables into guest memory; called after each load of the guest.
+	 * -ENOMEM when they do not fit. */
+	int (*write_tables)(struct vm *vm);
+};
+
+struct vm {
+	const struct config_vm *config; /* (c) */
+	uint32_t index;                 /* (c) */
+	uint32_t home_cpu;              /* (c) runs its timers and its life */
+	uint32_t state;                 /* [a] enum vm_state */
+	uint32_t requests;              /* [a] bits of enum vm_request */
+	const char *reason;             /* why it was reset or killed: a string constant */
+
+	struct guest_mem mem;
+	struct io_bus pio;  /* ports */
+	struct io_bus mmio; /* guest-physical holes */
+	struct irq_router irq;
+
+	uint32_t n_vcpus;              /* (c) */
+	struct vcpu *vcpus[MAX_VCPUS]; /* (c) */
+
+	void *virt;                                 /* (c) the back end's part: struct vmx_vm */
+	void *platform;                             /* (c) struct platform of devices/platform.c */
+	const struct vm_platform_ops *platform_ops; /* (c) */
+
+	uint64_t clock_base_ns; /* (c) host clock at creation */
+	uint64_t tsc_offset;    /* (c) all vCPUs share it: guest TSC = host TSC + offset */
+	const struct boot_file *kernel, *initrd; /* (c) */
+	struct log_limit log_limit;              /* [log lock] */
+	struct spinlock log_lock;
+};
+
+/* Any CPU, any context. Only the first request of a life counts. reason: a string constant. */
+void vm_request(struct vm *vm, enum vm_request req, const char *reason);
+
+/* A log line on behalf of a guest: "vm NAME: ...", rate-limited. */
+void vm_log(struct vm *vm, enum log_level level, const char *fmt, ...) __printf(3, 4);
+
+/* --- life, for vmm/main.c and vmm/sched.c --- */
+
+/* Memory, vCPUs, second-level map. -ENOMEM or a back end's error, with a sentence in the log;
+ * undone on failure. */
+__must_check int vm_create(struct vm *vm, const struct config_vm *config, unsigned index);
+/* Load the guest's image and tables, start the boot vCPU. */
+__must_check int vm_start(struct vm *vm);
+/* Home CPU: carry out requests. true when something was done. */
+bool vm_serve_requests(struct vm *vm);
+struct vcpu *vm_vcpu_by_apic_id(struct vm *vm, uint32_t apic_id);
+
+#endif

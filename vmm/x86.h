@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The architecture's own numbers: control-register, flag and MSR bits that more than one file
+ * needs. Specs: [SDM3] "Control Registers", "Model-Specific Registers"; names are the SDM's.
+ */
+#ifndef VMM_X86_H
+#define VMM_X86_H
+
+#include "vmm/lib/bits.h"
+
+#define CR0_PE BIT64(0)
+#define CR0_MP BIT64(1)
+#define CR0_EM BIT64(2)
+#define CR0_TS BIT64(3)
+#define CR0_ET BIT64(4)
+#define CR0_NE BIT64(5)
+#define CR0_WP BIT64(16)
+#define CR0_AM BIT64(18)
+#define CR0_NW BIT64(29)
+#define CR0_CD BIT64(30)
+#define CR0_PG BIT64(31)
+
+#define CR4_VME BIT64(0)
+#define CR4_PVI BIT64(1)
+#define CR4_TSD BIT64(2)
+#define CR4_DE BIT64(3)
+#define CR4_PSE BIT64(4)
+#define CR4_PAE BIT64(5)
+#define CR4_MCE BIT64(6)
+#define CR4_PGE BIT64(7)
+#define CR4_PCE BIT64(8)
+#define CR4_OSFXSR BIT64(9)
+#define CR4_OSXMMEXCPT BIT64(10)
+#define CR4_UMIP BIT64(11)
+#define CR4_LA57 BIT64(12)
+#define CR4_VMXE BIT64(13)
+#define CR4_SMXE BIT64(14)
+#define CR4_FSGSBASE BIT64(16)
+#define CR4_PCIDE BIT64(17)
+#define CR4_OSXSAVE BIT64(18)
+#define CR4_SMEP BIT64(20)
+#define CR4_SMAP BIT64(21)
+#define CR4_PKE BIT64(22)
+
+#define EFER_SCE BIT64(0)
+#define EFER_LME BIT64(8)
+#define EFER_LMA BIT64(10)
+#define EFER_NXE BIT64(11)
+
+#define RFLAGS_CF BIT64(0)
+#define RFLAGS_FIXED1 BIT64(1)
+#define RFLAGS_PF BIT64(2)
+#define RFLAGS_AF BIT64(4)
+#define RFLAGS_ZF BIT64(6)
+#define RFLAGS_SF BIT64(7)
+#define RFLAGS_TF BIT64(8)
+#define RFLAGS_IF BIT64(9)
+#define RFLAGS_DF BIT64(10)
+#define RFLAGS_OF BIT64(11)
+#define RFLAGS_IOPL (3ULL << 12)
+#define RFLAGS_NT BIT64(14)
+#define RFLAGS_RF BIT64(16)
+#define RFLAGS_VM BIT64(17)
+#define RFLAGS_AC BIT64(18)
+
+#define MSR_IA32_TSC 0x10U
+#define MSR_IA32_APIC_BASE 0x1bU
+#define MSR_IA32_FEATURE_CONTROL 0x3aU
+#define MSR_IA32_TSC_ADJUST 0x3bU
+#define MSR_IA32_SPEC_CTRL 0x48U
+#define MSR_IA32_PRED_CMD 0x49U
+#define MSR_IA32_BIOS_SIGN_ID 0x8bU
+#define MSR_IA32_MTRRCAP 0xfeU
+#define MSR_IA32_ARCH_CAPABILITIES 0x10aU
+#define MSR_IA32_SYSENTER_CS 0x174U
+#define MSR_IA32_SYSENTER_ESP 0x175U
+#define MSR_IA32_SYSENTER_EIP 0x176U
+#define MSR_IA32_MCG_CAP 0x179U
+#define MSR_IA32_MCG_STATUS 0x17aU
+#define MSR_IA32_MISC_ENABLE 0x1a0U
+#define MSR_IA32_DEBUGCTL 0x1d9U
+#define MSR_IA32_MTRR_PHYSBASE0 0x200U
+#define MSR_IA32_MTRR_FIX64K_00000 0x250U
+#define MSR_IA32_MTRR_FIX16K_80000 0x258U
+#define MSR_IA32_MTRR_FIX16K_A0000 0x259U
+#define MSR_IA32_MTRR_FIX4K_C0000 0x268U
+#define MSR_IA32_PAT 0x277U
+#define MSR_IA32_MTRR_DEF_TYPE 0x2ffU
+#define MSR_IA32_TSC_DEADLINE 0x6e0U
+#define MSR_X2APIC_BASE 0x800U
+#define MSR_IA32_XSS 0xda0U
+#define MSR_IA32_EFER 0xc0000080U
+#define MSR_IA32_STAR 0xc0000081U
+#define MSR_IA32_LSTAR 0xc0000082U
+#define MSR_IA32_CSTAR 0xc0000083U
+#define MSR_IA32_FMASK 0xc0000084U
+#define MSR_IA32_FS_BASE 0xc0000100U
+#define MSR_IA32_GS_BASE 0xc0000101U
+#define MSR_IA32_KERNEL_GS_BASE 0xc0000102U
+#define MSR_IA32_TSC_AUX 0xc0000103U
+
+#define APIC_BASE_BSP BIT64(8)
+#define APIC_BASE_EXTD BIT64(10)
+#define APIC_BASE_EN BIT64(11)
+
+#endif
