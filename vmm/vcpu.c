@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What is common to all vCPUs: faults, requests, reset.
+ * Specs: [SDM3] "Interrupt and Exception Handling", "Managing State Using the INIT# Pin".
+ */
+#include "vmm/vcpu.h"
+
+#include "vmm/hw/cpu_hw.h"
+#include "vmm/hw/timer.h"
+#include "vmm/lapic.h"
+#include "vmm/msr.h"
+#include "vmm/sched.h"
+#include "vmm/vm.h"
+
+static enum exit_action queue(struct vcpu *vcpu, enum x86_exception vector, bool has_error,
+	uint32_t error)
+{
+	if (!event_queue_exception(vcpu, (uint8_t)vector, has_error, error)) {
+		return ACT_SHUTDOWN;
+	}
+	return ACT_FAULT;
+}
+
+enum exit_action vcpu_fault(struct vcpu *vcpu, enum x86_exception vector, uint32_t error)
+{
+	/* Real mode pushes no error code ([SDM3] "Real-Address Mode Emulation"). */
+	bool has_error = (cpu_virt->get_reg(vcpu, REG_CR0) & CR0_PE) != 0;
+
+	return queue(vcpu, vector, has_error, error);
+}
+
+enum exit_action vcpu_fault_noerr(struct vcpu *vcpu, enum x86_exception vector)
+{
+	return queue(vcpu, vector, false, 0);
+}
+
+enum exit_action vcpu_page_fault(struct vcpu *vcpu, gva_t address, uint32_t error)
+{
+	/* A loaded vCPU's CR2 is the processor's own. */
+	cpu_write_cr2(address.v);
+	return queue(vcpu, X86_PF, true, error);
+}
+
+enum exit_action vcpu_kill(struct vcpu *vcpu, const char *reason)
+{
+	vcpu->kill_reason = reason;
+	return ACT_KILL;
+}
+
+unsigned vcpu_cpl(struct vcpu *vcpu)
+{
+	struct segment ss;
+
+	cpu_virt->get_seg(vcpu, SEG_SS, &ss);
+	return (ss.attr >> SEG_ATTR_DPL_SHIFT) & 3U;
+}
+
+void vcpu_request(struct vcpu *vcpu, enum vcpu_request req)
+{
+	__atomic_fetch_or(&vcpu->requests, BIT64(req), __ATOMIC_SEQ_CST);
+	/*
+	 * Either the vCPU's CPU sees the bit before it enters (or halts), or it has said that it
+	 * runs (or halts) before we look here: no wake-up is lost. Kicking ourselves is a no-op.
+	 */
+	if (__atomic_load_n(&vcpu->running, __ATOMIC_SEQ_CST)) {
+		pcpu_kick(vcpu->cpu);
+	} else {
+		sched_wake(vcpu);
+	}
+}
+
+void vcpu_reset(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->requests, 0, __ATOMIC_RELAXED);
+	vcpu->nmi_pending = 0;
+	vcpu->pending.type = EVENT_NONE;
+	for (unsigned i = 0; i < REG_GPR_COUNT; i++) {
+		vcpu->gpr[i] = 0;
+	}
+	cpu_virt->vcpu_reset(vcpu);
+	msr_reset(vcpu, true);
+	lapic_reset(&vcpu->lapic, true);
+	vcpu->state = VCPU_WAIT_SIPI;
+}
