@@ -31,6 +31,12 @@ struct irq_chip_ops {
 	 * spurious one when the request went away).
 	 */
 	uint8_t (*ack)(void *chip);
+	/*
+	 * IOAPIC only: a local APIC ended a level-triggered interrupt with this vector. Called with
+	 * no lock held, on the CPU of the vCPU that ended it; takes the router's lock itself and
+	 * calls irq_line_eoi() for the pins concerned.
+	 */
+	void (*eoi)(void *chip, uint8_t vector);
 };
 
 struct irq_router {
@@ -80,7 +86,15 @@ static inline void irq_source_pulse(struct irq_source *s)
 	irq_source_set(s, false);
 }
 
-/* The IOAPIC saw the end of a level interrupt on this pin: runs the EOI callbacks. */
+/*
+ * A local APIC ended a level-triggered interrupt (an EOI broadcast): hands the vector to the
+ * IOAPIC's eoi operation, if there is one. No lock held.
+ */
+void irq_eoi(struct vm *vm, uint8_t vector);
+
+/*
+ * The IOAPIC saw the end of a level interrupt on this pin: runs the EOI callbacks. No lock held.
+ */
 void irq_line_eoi(struct irq_router *r, unsigned gsi);
 
 /* A write of 'data' to the MSI address: any 0xfeexxxxx address. Others are dropped. Any CPU. */
@@ -106,13 +120,16 @@ struct apic_msg {
 	bool x2apic_dest; /* dest is a 32-bit x2APIC destination (from an x2APIC ICR) */
 };
 
-/* Deliver to every local APIC that matches (lapic.c). Returns how many accepted it. */
+/*
+ * Deliver to every local APIC that matches (lapic.c). Returns how many accepted it. Takes no lock:
+ * the IOAPIC calls it with the router's lock held.
+ */
 unsigned apic_deliver(struct vm *vm, const struct apic_msg *msg);
 
 /*
  * The 8259 pair's output line, set by the PIC on every change. It reaches the vCPUs whose local
  * APIC has LINT0 unmasked in ExtINT mode, or is disabled (boot vCPU): vmm/event.c asks
- * lapic_extint_open().
+ * lapic_extint_open(). The router's lock is held by the PIC.
  */
 void irq_set_extint(struct irq_router *r, bool level);
 /* The line's level, and the INTA cycle that answers it. */
