@@ -42,8 +42,12 @@ __must_check int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, si
 __must_check int gmem_write(struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len);
 __must_check int gmem_fill(struct guest_mem *mem, gpa_t gpa, uint8_t byte, size_t len);
 
-/* Naturally aligned values, read or written in one access (page-table entries). */
+/*
+ * Naturally aligned values, read or written in one access (page-table entries). -EFAULT also
+ * when gpa is not aligned.
+ */
 __must_check int gmem_read_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t *value);
+__must_check int gmem_read_u32(const struct guest_mem *mem, gpa_t gpa, uint32_t *value);
 /* Atomic compare-and-exchange of an aligned word; -EAGAIN when it held something else. */
 __must_check int gmem_cmpxchg_u64(
         struct guest_mem *mem, gpa_t gpa, uint64_t expect, uint64_t value);

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A VM's RAM as a short sorted table of regions, and the copies in and out of it.
+// Specs: [SDM3] "Guaranteed Atomic Operations".
+#include "vmm/guest_mem.h"
+#include "vmm/lib/bits.h"
+#include "vmm/lib/err.h"
+#include "vmm/lib/string.h"
+
+/* The region that holds gpa, or NULL. Two or three regions are the rule: a scan is fastest. */
+static const struct gmem_region *find(const struct guest_mem *mem, uint64_t at)
+{
+	const struct gmem_region *end = &mem->regions[mem->n_regions];
+
+	for (const struct gmem_region *r = mem->regions; r < end; r++) {
+		if (at - r->gpa.v < r->len) {
+			return r;
+		}
+	}
+	return NULL;
+}
+
+/* Operands of instructions go in one access each, as the processor would: a device's driver may
+ * poll them from another vCPU. */
+static inline void copy(void *dst, const void *src, size_t len)
+{
+	switch (len) {
+	case 1:
+		__builtin_memcpy(dst, src, 1);
+		break;
+	case 2:
+		__builtin_memcpy(dst, src, 2);
+		break;
+	case 4:
+		__builtin_memcpy(dst, src, 4);
+		break;
+	case 8:
+		__builtin_memcpy(dst, src, 8);
+		break;
+	default:
+		memcpy(dst, src, len);
+	}
+}
+
+/* Host address of an access that lies in one region, or NULL. */
+static uint8_t *find_run(const struct guest_mem *mem, uint64_t at, size_t len)
+{
+	const struct gmem_region *r = find(mem, at);
+
+	if (!r || len > r->len - (at - r->gpa.v)) {
+		return NULL;
+	}
+	return r->hva + (at - r->gpa.v);
+}
+
+int gmem_add(struct guest_mem *mem, gpa_t gpa, void *hva, hpa_t hpa, uint64_t len)
+{
+	uint64_t at = gpa.v;
+	uint32_t i;
+
+	if (len == 0 || !is_aligned(at | len | hpa.v, PAGE_SIZE) ||
+	        !is_aligned((uintptr_t)hva, PAGE_SIZE) || at + len - 1 < at) {
+		return -EINVAL;
+	}
+	for (i = 0; i < mem->n_regions; i++) {
+		const struct gmem_region *r = &mem->regions[i];
+
+		/* Compared by last byte: a region may end at the top of the address space. */
+		if (at <= r->gpa.v + (r->len - 1) && r->gpa.v <= at + (len - 1)) {
+			return -EEXIST;
+		}
+	}
+	if (mem->n_regions >= GMEM_MAX_REGIONS) {
+		return -ENOSPC;
+	}
+	for (i = mem->n_regions; i > 0 && mem->regions[i - 1].gpa.v > at; i--) {
+		mem->regions[i] = mem->regions[i - 1];
+	}
+	mem->regions[i] = (struct gmem_region){.gpa = gpa, .len = len, .hva = hva, .hpa = hpa};
+	mem->n_regions++;
+	return 0;
+}
+
+bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len)
+{
+	uint64_t at = gpa.v;
+
+	/* Each turn consumes a whole region: at most n_regions turns. */
+	while (len != 0) {
+		const struct gmem_region *r = find(mem, at);
+		uint64_t run;
+
+		if (!r) {
+			return false;
+		}
+		run = r->len - (at - r->gpa.v);
+		if (run >= len) {
+			return true;
+		}
+		at += run;
+		len -= run;
+		if (at == 0) {
+			return false; /* past the top of the address space */
+		}
+	}
+	return true;
+}
+
+int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len)
+{
+	const uint8_t *p = find_run(mem, gpa.v, len);
+	uint8_t *dst = buf;
+
+	if (p) {
+		copy(dst, p, len);
+		return 0;
+	}
+	if (!gmem_is_ram(mem, gpa, len)) {
+		return -EFAULT;
+	}
+	while (len != 0) {
+		struct gmem_span span;
+
+		if (gmem_map(mem, gpa, len, &span)) {
+			return -EFAULT;
+		}
+		memcpy(dst, span.hva, span.len);
+		dst += span.len;
+		len -= span.len;
+		gpa = gpa_add(gpa, span.len);
+	}
+	return 0;
+}
+
+int gmem_write(struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len)
+{
+	uint8_t *p = find_run(mem, gpa.v, len);
+	const uint8_t *src = buf;
+
+	if (p) {
+		copy(p, src, len);
+		return 0;
+	}
+	if (!gmem_is_ram(mem, gpa, len)) {
+		return -EFAULT;
+	}
+	while (len != 0) {
+		struct gmem_span span;
+
+		if (gmem_map(mem, gpa, len, &span)) {
+			return -EFAULT;
+		}
+		memcpy(span.hva, src, span.len);
+		src += span.len;
+		len -= span.len;
+		gpa = gpa_add(gpa, span.len);
+	}
+	return 0;
+}
+
+int gmem_fill(struct guest_mem *mem, gpa_t gpa, uint8_t byte, size_t len)
+{
+	if (!gmem_is_ram(mem, gpa, len)) {
+		return -EFAULT;
+	}
+	while (len != 0) {
+		struct gmem_span span;
+
+		if (gmem_map(mem, gpa, len, &span)) {
+			return -EFAULT;
+		}
+		memset(span.hva, byte, span.len);
+		len -= span.len;
+		gpa = gpa_add(gpa, span.len);
+	}
+	return 0;
+}
+
+/* Regions are page aligned on both sides: an aligned word never leaves its region. */
+static void *find_word(const struct guest_mem *mem, gpa_t gpa, size_t size)
+{
+	return is_aligned(gpa.v, size) ? find_run(mem, gpa.v, size) : NULL;
+}
+
+int gmem_read_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t *value)
+{
+	const uint64_t *p = find_word(mem, gpa, sizeof(*p));
+
+	if (!p) {
+		return -EFAULT;
+	}
+	*value = __atomic_load_n(p, __ATOMIC_ACQUIRE);
+	return 0;
+}
+
+int gmem_read_u32(const struct guest_mem *mem, gpa_t gpa, uint32_t *value)
+{
+	const uint32_t *p = find_word(mem, gpa, sizeof(*p));
+
+	if (!p) {
+		return -EFAULT;
+	}
+	*value = __atomic_load_n(p, __ATOMIC_ACQUIRE);
+	return 0;
+}
+
+int gmem_cmpxchg_u64(struct guest_mem *mem, gpa_t gpa, uint64_t expect, uint64_t value)
+{
+	uint64_t *p = find_word(mem, gpa, sizeof(*p));
+
+	if (!p) {
+		return -EFAULT;
+	}
+	return __atomic_compare_exchange_n(
+	               p, &expect, value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+	               ? 0
+	               : -EAGAIN;
+}
+
+int gmem_cmpxchg_u32(struct guest_mem *mem, gpa_t gpa, uint32_t expect, uint32_t value)
+{
+	uint32_t *p = find_word(mem, gpa, sizeof(*p));
+
+	if (!p) {
+		return -EFAULT;
+	}
+	return __atomic_compare_exchange_n(
+	               p, &expect, value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+	               ? 0
+	               : -EAGAIN;
+}
+
+int gmem_map(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span)
+{
+	const struct gmem_region *r = find(mem, gpa.v);
+	uint64_t off, run;
+
+	if (!r) {
+		return -EFAULT;
+	}
+	off = gpa.v - r->gpa.v;
+	run = r->len - off;
+	*span = (struct gmem_span){
+	        .hva = r->hva + off, .hpa = hpa_add(r->hpa, off), .len = len < run ? len : run};
+	return 0;
+}
+
+void gmem_clear(struct guest_mem *mem)
+{
+	for (uint32_t i = 0; i < mem->n_regions; i++) {
+		memset(mem->regions[i].hva, 0, mem->regions[i].len);
+	}
+}
