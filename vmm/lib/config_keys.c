@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The keys of candela.cfg: for each its name and what its value sets.
+#include "vmm/lib/bits.h"
+#include "vmm/lib/config_parser.h"
+#include "vmm/lib/err.h"
+#include "vmm/lib/fmt.h"
+#include "vmm/lib/suggest.h"
+
+#define VM_MEMORY_MIN (4ULL << 20)
+#define VM_MEMORY_MAX (1ULL << 46) /* 64 TiB: more than any processor here can address */
+
+const char *const vmx_option_names[VMX_OPT_COUNT] = {
+        [VMX_OPT_VPID] = "vpid",
+        [VMX_OPT_TPR] = "tpr",
+        [VMX_OPT_APICACC] = "apicacc",
+        [VMX_OPT_APICREG] = "apicreg",
+        [VMX_OPT_X2APIC] = "x2apic",
+        [VMX_OPT_VID] = "vid",
+        [VMX_OPT_MSRBITMAP] = "msrbitmap",
+        [VMX_OPT_IOBITMAP] = "iobitmap",
+        [VMX_OPT_TIMER] = "timer",
+        [VMX_OPT_PLE] = "ple",
+        [VMX_OPT_INVPCID] = "invpcid",
+        [VMX_OPT_RDTSCP] = "rdtscp",
+        [VMX_OPT_XSAVES] = "xsaves",
+        [VMX_OPT_TSCSCALE] = "tscscale",
+        [VMX_OPT_EPT2M] = "ept2m",
+        [VMX_OPT_EPT1G] = "ept1g",
+        [VMX_OPT_EPTAD] = "eptad",
+};
+_Static_assert(VMX_OPT_COUNT < 32, "vmx_off is a 32-bit mask");
+
+/* "error, warn or info" for messages. */
+static const char *list_words(char *buf, size_t size, const char *const *words, size_t n)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < n && used < size; i++) {
+		const char *sep = i == 0 ? "" : i + 1 == n ? " or " : ", ";
+
+		used += fmt_print(buf + used, size - used, "%s%s", sep, words[i]);
+	}
+	return buf;
+}
+
+static int set_word(struct parser *p, const char *key, struct slice value, const char *const *words,
+        size_t n, unsigned *index)
+{
+	char list[96];
+	int i = value_word(value, words, n);
+
+	if (i < 0) {
+		return config_fail(p, "%s must be %s, not '%.*s'", key,
+		        list_words(list, sizeof(list), words, n), quote_len(value), value.p);
+	}
+	*index = (unsigned)i;
+	return 0;
+}
+
+/* --- [host] --- */
+
+static int set_console(struct parser *p, const char *key, struct slice value)
+{
+	static const char *const words[] = {"com1"};
+	unsigned i;
+
+	return set_word(p, key, value, words, ARRAY_SIZE(words), &i);
+}
+
+static int set_log(struct parser *p, const char *key, struct slice value)
+{
+	static const char *const words[] = {
+	        [LOG_ERROR] = "error",
+	        [LOG_WARN] = "warn",
+	        [LOG_INFO] = "info",
+	        [LOG_DEBUG] = "debug",
+	};
+	unsigned i;
+	int err = set_word(p, key, value, words, ARRAY_SIZE(words), &i);
+
+	if (err == 0) {
+		p->cfg->log_level = (enum log_level)i;
+	}
+	return err;
+}
+
+static int set_vmx_option(struct parser *p, struct slice option)
+{
+	struct slice name = {option.p + 1, option.len - 1};
+	int i;
+
+	if (option.len < 2 || option.p[0] != '-') {
+		return config_fail(
+		        p, "vmx takes a list of '-name', not '%.*s'", quote_len(option), option.p);
+	}
+	if (slice_is(name, "all")) {
+		p->cfg->vmx_off = BIT(VMX_OPT_COUNT) - 1;
+		return 0;
+	}
+	i = value_word(name, vmx_option_names, VMX_OPT_COUNT);
+	if (i < 0) {
+		i = suggest(name.p, name.len, vmx_option_names, VMX_OPT_COUNT);
+		if (i >= 0) {
+			return config_fail(p, "unknown VMX control '-%.*s' (did you mean '-%s'?)",
+			        quote_len(name), name.p, vmx_option_names[i]);
+		}
+		return config_fail(p, "unknown VMX control '-%.*s'", quote_len(name), name.p);
+	}
+	p->cfg->vmx_off |= BIT((unsigned)i);
+	return 0;
+}
+
+static int set_vmx(struct parser *p, const char *key, struct slice value)
+{
+	size_t start = 0;
+
+	(void)key;
+	for (size_t i = 0; i <= value.len; i++) {
+		if (i == value.len || value.p[i] == ',') {
+			struct slice option = {value.p + start, i - start};
+			int err = set_vmx_option(p, slice_trim(option));
+
+			if (err) {
+				return err;
+			}
+			start = i + 1;
+		}
+	}
+	return 0;
+}
+
+/* --- [vm.NAME] --- */
+
+static int set_vcpus(struct parser *p, const char *key, struct slice value)
+{
+	uint64_t n;
+
+	if (!value_u64(value, &n) || n == 0 || n > MAX_VCPUS) {
+		return config_fail(p, "%s must be a number from 1 to %u, not '%.*s'", key,
+		        (unsigned)MAX_VCPUS, quote_len(value), value.p);
+	}
+	p->vm->vcpus = (uint32_t)n;
+	return 0;
+}
+
+static int set_memory(struct parser *p, const char *key, struct slice value)
+{
+	uint64_t bytes;
+
+	if (!value_size(value, &bytes)) {
+		return config_fail(p,
+		        "%s must be a number followed by K, M or G, such as 512M, not '%.*s'", key,
+		        quote_len(value), value.p);
+	}
+	if (bytes < VM_MEMORY_MIN) {
+		return config_fail(p, "%s %.*s is too small: a VM needs at least 4M", key,
+		        quote_len(value), value.p);
+	}
+	if (bytes > VM_MEMORY_MAX) {
+		return config_fail(
+		        p, "%s %.*s is more than any machine has", key, quote_len(value), value.p);
+	}
+	if (!is_aligned(bytes, SIZE_2M)) {
+		return config_fail(
+		        p, "%s %.*s is not a multiple of 2M", key, quote_len(value), value.p);
+	}
+	p->vm->memory = bytes;
+	return 0;
+}
+
+static int set_path(
+        struct parser *p, const char *key, struct slice value, char *path, uint32_t *line)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if ((unsigned char)value.p[i] >= 0x80) {
+			return config_fail(p, "%s has a character that is not ASCII", key);
+		}
+	}
+	if (!value_string(value, path, MAX_PATH_LEN)) {
+		return config_fail(p,
+		        "%s is too long: a path has at most %d characters, this one has %zu", key,
+		        MAX_PATH_LEN - 1, value.len);
+	}
+	*line = p->line;
+	return 0;
+}
+
+static int set_kernel(struct parser *p, const char *key, struct slice value)
+{
+	return set_path(p, key, value, p->vm->kernel, &p->vm->kernel_line);
+}
+
+static int set_initrd(struct parser *p, const char *key, struct slice value)
+{
+	return set_path(p, key, value, p->vm->initrd, &p->vm->initrd_line);
+}
+
+static int set_cmdline(struct parser *p, const char *key, struct slice value)
+{
+	if (!value_string(value, p->vm->cmdline, sizeof(p->vm->cmdline))) {
+		return config_fail(p, "%s is too long: at most %d characters, this one has %zu",
+		        key, MAX_CMDLINE_LEN - 1, value.len);
+	}
+	return 0;
+}
+
+static int set_smbios(struct parser *p, const char *key, struct slice value)
+{
+	static const char *const words[] = {
+	        [SMBIOS_CANDELA] = "candela",
+	        [SMBIOS_HYPERV] = "hyperv",
+	};
+	unsigned i;
+	int err = set_word(p, key, value, words, ARRAY_SIZE(words), &i);
+
+	if (err == 0) {
+		p->vm->smbios = (enum smbios_strings)i;
+	}
+	return err;
+}
+
+static int set_machine(struct parser *p, const char *key, struct slice value)
+{
+	static const char *const words[] = {"gen1"};
+	unsigned i;
+
+	return set_word(p, key, value, words, ARRAY_SIZE(words), &i);
+}
+
+const struct section config_host_section = {
+        .n = 3,
+        .keys =
+                {
+                        {.name = "console", .set = set_console},
+                        {.name = "log", .set = set_log},
+                        {.name = "vmx", .set = set_vmx},
+                },
+};
+
+const struct section config_vm_section = {
+        .n = 7,
+        .keys =
+                {
+                        {.name = "vcpus", .set = set_vcpus},
+                        {.name = "memory", .set = set_memory},
+                        {.name = "kernel", .set = set_kernel},
+                        {.name = "initrd", .set = set_initrd},
+                        {.name = "cmdline", .may_be_empty = true, .set = set_cmdline},
+                        {.name = "smbios", .set = set_smbios},
+                        {.name = "machine", .set = set_machine},
+                },
+};

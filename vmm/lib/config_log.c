@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The parsed configuration in the boot log, so that nobody has to guess what was understood.
+#include "vmm/lib/bits.h"
+#include "vmm/lib/config.h"
+#include "vmm/lib/fmt.h"
+
+static const char *const level_names[] = {
+        [LOG_ERROR] = "error",
+        [LOG_WARN] = "warn",
+        [LOG_INFO] = "info",
+        [LOG_DEBUG] = "debug",
+};
+
+static void log_vmx(uint32_t vmx_off)
+{
+	char list[256];
+	size_t used = 0;
+
+	list[0] = '\0';
+	for (unsigned i = 0; i < VMX_OPT_COUNT && used < sizeof(list); i++) {
+		if (vmx_off & BIT(i)) {
+			used += fmt_print(list + used, sizeof(list) - used, "%s-%s",
+			        used ? "," : "", vmx_option_names[i]);
+		}
+	}
+	log_info("config: host: vmx = %s", used ? list : "(everything the processor grants)");
+}
+
+static void log_vm(const struct config_vm *vm)
+{
+	log_info("config: vm.%s: vcpus = %u", vm->name, vm->vcpus);
+	log_info("config: vm.%s: memory = %lluM", vm->name, (unsigned long long)(vm->memory >> 20));
+	log_info("config: vm.%s: kernel = %s", vm->name, vm->kernel);
+	if (vm->initrd[0] != '\0') {
+		log_info("config: vm.%s: initrd = %s", vm->name, vm->initrd);
+	}
+	log_info("config: vm.%s: cmdline = %s", vm->name, vm->cmdline);
+	log_info("config: vm.%s: smbios = %s", vm->name,
+	        vm->smbios == SMBIOS_HYPERV ? "hyperv" : "candela");
+}
+
+void config_log(const struct config *cfg)
+{
+	log_info("config: host: log = %s", level_names[cfg->log_level]);
+	log_vmx(cfg->vmx_off);
+	for (uint32_t i = 0; i < cfg->n_vms; i++) {
+		log_vm(&cfg->vms[i]);
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The parser of candela.cfg inside: config.c reads lines, config_keys.c knows the keys. */
+#ifndef VMM_LIB_CONFIG_PARSER_H
+#define VMM_LIB_CONFIG_PARSER_H
+
+#include "vmm/lib/config.h"
+#include "vmm/lib/config_value.h"
+
+enum { MAX_KEYS = 8 }; /* of one section */
+
+struct parser {
+	struct config *cfg;
+	struct config_error *err;
+	const char *file_name;
+	uint32_t line;
+	uint32_t host_line; /* of [host], 0 = not seen */
+	const struct section *section;
+	struct config_vm *vm;
+	uint32_t key_line[MAX_KEYS]; /* where this section has that key, 0 = not yet */
+};
+
+struct key {
+	const char *name;
+	bool may_be_empty;
+	int (*set)(struct parser *p, const char *key, struct slice value);
+};
+
+struct section {
+	size_t n;
+	struct key keys[MAX_KEYS];
+};
+
+extern const struct section config_host_section;
+extern const struct section config_vm_section;
+
+/* Write "file:line: sentence" into p->err; returns -EINVAL. */
+int config_fail(struct parser *p, const char *fmt, ...) __printf(2, 3);
+
+#define QUOTE_MAX 40 /* longest piece of the file in an error */
+
+/* For "%.*s": a precision that keeps errors readable. */
+static inline int quote_len(struct slice s)
+{
+	return s.len > QUOTE_MAX ? QUOTE_MAX : (int)s.len;
+}
+
+#endif
