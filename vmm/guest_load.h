@@ -6,6 +6,7 @@
 #ifndef VMM_GUEST_LOAD_H
 #define VMM_GUEST_LOAD_H
 
+#include "vmm/lib/guest_layout.h" /* GUEST_EBDA, GUEST_TABLES_* */
 #include "vmm/lib/types.h"
 
 struct vm;
@@ -22,9 +23,6 @@ __must_check int guest_load(struct vm *vm);
 #define GUEST_BOOT_PAGE_TABLES 0x3000ULL /* 6 pages: PML4, PDPT, 4 PDs of 2 MiB pages */
 #define GUEST_BOOT_CMDLINE 0x9000ULL     /* MAX_CMDLINE_LEN */
 #define GUEST_MULTIBOOT_INFO 0xa000ULL
-#define GUEST_EBDA 0x9fc00ULL        /* end of conventional memory */
-#define GUEST_TABLES_BASE 0xe0000ULL /* ACPI and SMBIOS up to 1 MiB */
-#define GUEST_TABLES_END 0x100000ULL
 
 struct e820_entry {
 	uint64_t base, len;

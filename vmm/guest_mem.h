@@ -10,15 +10,10 @@
 #ifndef VMM_GUEST_MEM_H
 #define VMM_GUEST_MEM_H
 
+#include "vmm/lib/guest_layout.h" /* GMEM_LOW_MAX, GMEM_VGA_* */
 #include "vmm/lib/types.h"
 
 #define GMEM_MAX_REGIONS 64
-
-/* Where the guest's RAM below 4 GiB ends at the latest; the rest continues at 4 GiB. */
-#define GMEM_LOW_MAX 0xc0000000ULL
-/* The VGA window: never RAM. */
-#define GMEM_VGA_BASE 0xa0000ULL
-#define GMEM_VGA_END 0xc0000ULL
 
 struct gmem_region {
 	gpa_t gpa;    /* (c) 4 KiB aligned */

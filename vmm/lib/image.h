@@ -77,6 +77,15 @@ __must_check int image_probe(
 __must_check int image_check_fit(const struct image *img, uint64_t mem_size, uint64_t initrd_len,
         size_t cmdline_len, char *why, size_t why_size);
 
+/*
+ * Where the kernel and the initrd (multiboot: the first module) go in a VM of mem_size bytes;
+ * the one place that decides it. *kernel_addr is where the protected-mode part of a bzImage is
+ * copied, or the lowest address of a multiboot image's segments; *initrd_addr is 4 KiB aligned,
+ * 0 with initrd_len 0. Same errors as image_check_fit().
+ */
+__must_check int image_place(const struct image *img, uint64_t mem_size, uint64_t initrd_len,
+        uint64_t *kernel_addr, uint64_t *initrd_addr, char *why, size_t why_size);
+
 /* Parse the core's own ELF64 file. Same error form. */
 __must_check int core_image_probe(
         struct core_image *core, const void *file, size_t len, char *why, size_t why_size);
