@@ -9,28 +9,10 @@
 #define DEVICES_PIT8254_H
 
 #include "devices/device.h"
+#include "devices/pit_counter.h"
 
 #define PIT_HZ 1193182ULL
 #define PIT_COUNTERS 3U
-
-struct pit_counter {
-	uint64_t start;    /* tick at which 'count' was loaded, while running */
-	uint64_t held;     /* ticks done when the gate stopped it, while not running */
-	uint32_t count;    /* the count it works with: 1..65536 (more with BCD garbage); 0 = none */
-	uint32_t next;     /* modes 1, 2, 3, 5: written, loaded later; 0 = none */
-	uint8_t mode;      /* 0..5 */
-	uint8_t rw;        /* 1 = LSB only, 2 = MSB only, 3 = both */
-	bool bcd;          /* */
-	bool running;      /* counts (gate, trigger and a count permitting) */
-	bool gate;         /* the input */
-	bool write_msb;    /* rw 3: the next byte written is the second */
-	bool read_msb;     /* rw 3: the next byte read is the second */
-	uint8_t write_lsb; /* rw 3: the first byte */
-	uint8_t n_latched; /* bytes of 'latched' still to read */
-	uint16_t latched;  /* in wire format */
-	bool status_latched;
-	uint8_t status;
-};
 
 struct pit8254_state {
 	uint32_t version;
@@ -41,7 +23,7 @@ struct pit8254_state {
 struct pit8254 {
 	struct spinlock lock;
 	struct pit8254_state s; /* [lock] */
-	uint64_t edge_tick;     /* [lock] the next rise of OUT0; TIMER_NEVER = none */
+	uint64_t edge_tick;     /* [lock] the next rise of OUT0; PIT_NO_TICK = none */
 	struct vm *vm;          /* (c) */
 	struct irq_source irq;
 	struct vm_timer timer;

@@ -10,15 +10,9 @@
 
 #include "devices/backend/chr.h"
 #include "devices/device.h"
+#include "devices/uart_fifo.h"
 
-#define UART_FIFO_SIZE 16U
 #define UART_PORTS 8U
-
-struct uart_fifo {
-	uint8_t buf[UART_FIFO_SIZE];
-	uint8_t head;
-	uint8_t count;
-};
 
 struct uart16550_state {
 	uint32_t version;
