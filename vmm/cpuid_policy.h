@@ -6,6 +6,7 @@
 #ifndef VMM_CPUID_POLICY_H
 #define VMM_CPUID_POLICY_H
 
+#include "vmm/cpuid_table.h"
 #include "vmm/hw/cpu_hw.h"
 #include "vmm/lib/config.h"
 #include "vmm/lib/types.h"
@@ -15,12 +16,16 @@ struct virt_caps;
 
 /*
  * Boot time, once: read the host's leaves and apply the policy. tsc_hz, lapic_hz for leaves
- * 0x15 and 0x16 (leaf 0x15 is left zero when they have no exact ratio in 32 bits).
+ * 0x15 and 0x16 (both are left zero when no ratio that guests can compute with comes within a
+ * millionth).
  */
 void cpuid_policy_init(const struct virt_caps *caps, uint64_t tsc_hz, uint64_t lapic_hz);
 
 /* The answer for this vCPU now (OSXSAVE, APIC bit and leaf 0xD depend on its state). */
 void cpuid_guest(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+
+/* Does the policy offer this feature bit? For MSRs that exist with a feature. */
+bool cpuid_offers(uint32_t leaf, uint32_t subleaf, enum cpuid_reg reg, unsigned bit);
 
 /* What the policy allows: bits a guest may set. XCR0 and XSS components, CR4 and EFER bits. */
 uint64_t cpuid_xcr0_allowed(void);
