@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 # Run unit-test programs one after the other; print one total: 'N passed, N failed'.
 set -u
 passed=0

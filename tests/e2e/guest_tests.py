@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Run guest-test/ images in the machine and count what they report.
+
+A guest test prints 'PASS name', 'FAIL name file:line' or 'SKIP name reason' on its serial
+line and powers off. Each image boots once. The last line here is
+'guest-test: N passed, N failed'; skipped tests are shown and not counted.
+"""
+
+import argparse
+import glob
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import harness  # noqa: E402
+
+LINE = re.compile(r"(?m)^(PASS|FAIL|SKIP) (\S+)(?: (.*))?$")
+
+
+def images():
+    """Name -> (file, configuration lines): IMAGE.cfg beside an image may change its VM."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(harness.BUILD, "guest-test", "*.elf"))):
+        name = os.path.basename(path)[:-4]
+        extra = os.path.join(harness.REPO, "guest-test", name + ".cfg")
+        lines = "vcpus = 1\nmemory = 64M\n"
+        if os.path.exists(extra):
+            with open(extra, encoding="ascii") as f:
+                lines = f.read()
+        found[name] = (path, lines)
+    return found
+
+
+def run_image(name, path, lines, loader, show):
+    def function(t):
+        t.file("guests/test.elf", path)
+        t.config(f"[vm.{name.replace('_', '-')}]\nkernel = \\guests\\test.elf\n{lines}")
+        t.boot()
+        t.expect_off(180)
+
+    result = harness.run_one("guest-" + name, function, loader, show)
+    lines = LINE.findall(result.context.text)
+    counts = {word: sum(row[0] == word for row in lines) for word in ("PASS", "FAIL", "SKIP")}
+    with harness.PRINT_LOCK:
+        if result.failures and not show:
+            for line in [x for x in result.context.text.split("\n") if x.strip()][-30:]:
+                print("    | " + line[:200])
+        for word, test, rest in lines:
+            if word != "PASS":
+                print(f"{word} {name}.{test} {rest}")
+        for failure in result.failures:
+            print(f"FAIL {name}: {failure}")
+        if not lines:
+            print(f"FAIL {name}: reported nothing")
+        print(
+            f"{name}: {counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped"
+            f" ({result.seconds:.0f} s)",
+            flush=True,
+        )
+    return counts["PASS"], counts["FAIL"] + len(result.failures) + (not lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--loader", default=os.path.join(harness.BUILD, "BOOTX64.EFI"))
+    parser.add_argument("--show", metavar="NAME")
+    args = parser.parse_args()
+    found = images()
+    if args.show:
+        if args.show not in found:
+            print(f"guest-test: no image '{args.show}'; there are: {' '.join(found)}")
+            return 2
+        found = {args.show: found[args.show]}
+    with ThreadPoolExecutor(max_workers=int(os.environ.get("JOBS") or 1)) as pool:
+        results = list(
+            pool.map(
+                lambda item: run_image(item[0], *item[1], args.loader, bool(args.show)),
+                found.items(),
+            )
+        )
+    passed = sum(row[0] for row in results)
+    failed = sum(row[1] for row in results) + (not results)
+    print(f"guest-test: {passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

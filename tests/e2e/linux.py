@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Debian's kernel as a guest: configuration, waiting for its shell, judging its log."""
+
+import os
+import re
+
+from harness import PROMPT
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+
+# Whatever its level, a line like this is a failure.
+FORBIDDEN = [
+    r"WARNING: CPU",
+    r"\bBUG:",
+    r"kernel BUG at",
+    r"\bOops\b",
+    r"\[Firmware (?:Bug|Warn)\]",
+    r"unchecked MSR access",
+    r"[Cc]locksource.*(?:unstable|skewed)",
+    r"Marking clocksource .* as unstable",
+    r"Call Trace:",
+    r"general protection fault",
+    r"soft lockup|hard LOCKUP|rcu.*detected stalls",
+    r"irq \d+: nobody cared",
+    r"spurious 8259A interrupt",
+]
+
+
+def add_vm(t, name="debian", kernel="cloud", vcpus=1, memory="256M", cmdline="console=ttyS0",
+           initrd="guest/initrd.img", host=""):  # fmt: skip
+    """One Linux VM; its files are put on the boot volume."""
+    t.file("guests/vmlinuz", t.built(f"guest/vmlinuz-{kernel}"))
+    t.file("guests/initrd.img", t.built(initrd))
+    t.config(
+        (f"[host]\n{host}\n" if host else "")
+        + f"""\
+[vm.{name}]
+vcpus   = {vcpus}
+memory  = {memory}
+kernel  = \\guests\\vmlinuz
+initrd  = \\guests\\initrd.img
+cmdline = {cmdline}
+"""
+    )
+
+
+def wait_shell(t, timeout=240):
+    """From power-on (or a reset) to the prompt; returns seconds of guest time to /init."""
+    match = t.expect(r"guest: /init reached ([0-9.]+) s", timeout, "/init of the guest")
+    t.expect(PROMPT, 60, "the guest's prompt")
+    # Messages of the kernel must not fall into the answers of commands.
+    t.shell("dmesg -n 1")
+    return float(match[1])
+
+
+def allowed_warnings():
+    rules = []
+    with open(os.path.join(HERE, "linux_warnings.txt"), encoding="utf-8") as f:
+        for line in f:
+            line = line.strip()
+            if line and not line.startswith("#"):
+                rules.append(re.compile(line))
+    return rules
+
+
+def check_log(t, text=None):
+    """No forbidden line, no line of level warning or worse but the documented ones."""
+    for line in (text if text is not None else t.text).split("\n"):
+        for pattern in FORBIDDEN:
+            t.check(not re.search(pattern, line), "the guest's log says: " + line.strip())
+    out = t.shell(r"dmesg -r | grep '^<[0-4]>'", 120, status=None)
+    allowed = allowed_warnings()
+    for line in out.split("\n"):
+        match = re.match(r"<([0-4])>\[ *[0-9.]+\] ?(.*)", line.strip())
+        if match and not any(rule.search(match[2]) for rule in allowed):
+            t.check(False, f"a line of level {match[1]} in the guest's log: {match[2]}")
+    for line in t.shell("dmesg | grep -iE 'bug|oops|unchecked|unstable|warning'", 120, None).split("\n"):
+        for pattern in FORBIDDEN:
+            t.check(not re.search(pattern, line), "the guest's log says: " + line.strip())
