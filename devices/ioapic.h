@@ -26,6 +26,7 @@ struct ioapic_state {
 };
 
 struct ioapic {
+	uint8_t initial_id;    /* (c) */
 	struct ioapic_state s; /* [vm->irq.lock] */
 	struct vm *vm;         /* (c) */
 	struct io_range range;

@@ -78,7 +78,7 @@ static void timer_due(void *arg)
 	}
 	edge = pit_counter_next_rise(c, now);
 	soonest = pit_ticks(now_ns + MIN_PERIOD_NS);
-	if (edge < soonest && c->next == 0) {
+	if (edge < soonest && c->next == 0 && (c->mode == PIT_RATE || c->mode == PIT_SQUARE)) {
 		edge += (soonest - edge + c->count - 1) / c->count * c->count;
 	}
 	arm_locked(pit, edge);

@@ -15,14 +15,14 @@
 
 struct rtc_cmos_state {
 	uint32_t version;
-	uint8_t index;               /* port 0x70, without bit 7 */
-	bool nmi_disabled;           /* port 0x70 bit 7 */
+	uint8_t index;                /* port 0x70, without bit 7 */
+	bool nmi_disabled;            /* port 0x70 bit 7 */
 	uint8_t bytes[RTC_CMOS_SIZE]; /* 0-9 and 0x32 hold the time only while it stands still */
-	uint8_t flags;               /* register C's PF, AF, UF */
-	uint64_t base_seconds;       /* time of day at VM clock phase_ns, since year 0 */
-	uint64_t phase_ns;           /* VM clock; seconds begin at phase_ns + n s; < 1 s */
-	uint64_t checked_ns;         /* flags are right up to this VM clock */
-	uint8_t weekday_shift;       /* the guest's idea of the week against the calendar's */
+	uint8_t flags;                /* register C's PF, AF, UF */
+	uint64_t base_seconds;        /* time of day before the update at update_ns, since year 0 */
+	uint64_t update_ns;           /* VM clock of that update; then one every second */
+	uint64_t checked_ns;          /* flags are right up to this VM clock */
+	uint8_t weekday_shift;        /* the guest's idea of the week against the calendar's */
 };
 
 struct rtc_cmos {
