@@ -64,11 +64,6 @@ int debugcon_attach(struct debugcon *d, struct vm *vm, uint16_t port)
 	return io_bus_add(&vm->pio, &d->range);
 }
 
-void debugcon_detach(struct debugcon *d)
-{
-	io_bus_remove(&d->vm->pio, &d->range);
-}
-
 void debugcon_reset(struct debugcon *d)
 {
 	spin_lock(&d->lock);

@@ -17,7 +17,6 @@ struct debugcon {
 
 void debugcon_init(struct debugcon *d);
 __must_check int debugcon_attach(struct debugcon *d, struct vm *vm, uint16_t port);
-void debugcon_detach(struct debugcon *d);
 /* Writes out an unfinished line. */
 void debugcon_reset(struct debugcon *d);
 

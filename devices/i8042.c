@@ -448,12 +448,6 @@ int i8042_attach(struct i8042 *k, struct vm *vm, uint16_t data, uint16_t cmd, un
 	return err;
 }
 
-void i8042_detach(struct i8042 *k)
-{
-	io_bus_remove(&k->vm->pio, &k->cmd);
-	io_bus_remove(&k->vm->pio, &k->data);
-}
-
 void i8042_reset(struct i8042 *k)
 {
 	spin_lock(&k->lock);

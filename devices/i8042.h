@@ -68,7 +68,6 @@ void i8042_init(struct i8042 *k);
 /* data and cmd: one port each. */
 __must_check int i8042_attach(
         struct i8042 *k, struct vm *vm, uint16_t data, uint16_t cmd, unsigned gsi);
-void i8042_detach(struct i8042 *k);
 void i8042_reset(struct i8042 *k);
 void i8042_dump(const struct i8042 *k);
 

@@ -114,12 +114,6 @@ int pci_host_attach(struct pci_host *h, struct vm *vm, struct pci_bus *bus, uint
 	return err;
 }
 
-void pci_host_detach(struct pci_host *h, struct vm *vm)
-{
-	io_bus_remove(&vm->pio, &h->range);
-	pci_func_detach(&h->func);
-}
-
 void pci_host_reset(struct pci_host *h)
 {
 	spin_lock(&h->lock);

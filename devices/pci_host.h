@@ -28,7 +28,6 @@ void pci_host_init(struct pci_host *h);
 /* port: CONFADD (8 ports are taken); rst answers byte accesses to port + 1, offset 0. */
 __must_check int pci_host_attach(struct pci_host *h, struct vm *vm, struct pci_bus *bus,
         uint16_t port, const struct io_ops *rst, void *rst_dev);
-void pci_host_detach(struct pci_host *h, struct vm *vm);
 /* CONFADD only: pci_bus_reset() has the function. */
 void pci_host_reset(struct pci_host *h);
 void pci_host_dump(const struct pci_host *h);

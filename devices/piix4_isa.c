@@ -46,8 +46,3 @@ int piix4_isa_attach(struct piix4_isa *isa, struct pci_bus *bus, unsigned slot)
 {
 	return pci_func_attach(&isa->func, bus, slot, 0);
 }
-
-void piix4_isa_detach(struct piix4_isa *isa)
-{
-	pci_func_detach(&isa->func);
-}

@@ -14,6 +14,5 @@ struct piix4_isa {
 
 void piix4_isa_init(struct piix4_isa *isa);
 __must_check int piix4_isa_attach(struct piix4_isa *isa, struct pci_bus *bus, unsigned slot);
-void piix4_isa_detach(struct piix4_isa *isa);
 
 #endif

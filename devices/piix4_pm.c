@@ -310,14 +310,6 @@ out_block:
 	return err;
 }
 
-void piix4_pm_detach(struct piix4_pm *pm)
-{
-	pci_func_detach(&pm->func);
-	io_bus_remove(&pm->vm->pio, &pm->smi);
-	io_bus_remove(&pm->vm->pio, &pm->block);
-	vm_timer_cancel(&pm->timer);
-}
-
 void piix4_pm_reset(struct piix4_pm *pm)
 {
 	spin_lock(&pm->lock);

@@ -66,7 +66,6 @@ struct piix4_pm {
 void piix4_pm_init(struct piix4_pm *pm, uint16_t pm_base);
 __must_check int piix4_pm_attach(struct piix4_pm *pm, struct vm *vm, struct pci_bus *bus,
         unsigned slot, unsigned sci_gsi, uint16_t smi_port);
-void piix4_pm_detach(struct piix4_pm *pm);
 void piix4_pm_reset(struct piix4_pm *pm);
 void piix4_pm_quiesce(struct piix4_pm *pm);
 void piix4_pm_dump(const struct piix4_pm *pm);

@@ -102,11 +102,6 @@ int reset_ports_attach(struct reset_ports *r, struct vm *vm, uint16_t p92)
 	return io_bus_add(&vm->pio, &r->p92);
 }
 
-void reset_ports_detach(struct reset_ports *r)
-{
-	io_bus_remove(&r->vm->pio, &r->p92);
-}
-
 void reset_ports_reset(struct reset_ports *r)
 {
 	spin_lock(&r->lock);
