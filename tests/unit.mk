@@ -43,3 +43,6 @@ endif
 
 -include $(HOSTED:.o=.d) $(FAKES:.o=.d) $(patsubst tests/%.c,$(B)/hosted/tests/%.d,$(UNIT_SRCS))
 .SECONDARY:
+
+# Libraries of single programs.
+test_insn_diff_LIBS := -lZydis

@@ -13,9 +13,9 @@
 enum insn_mode { INSN_16, INSN_32, INSN_64 };
 
 enum insn_op {
-	INSN_MOV, /* register or immediate <-> memory; MOVABS forms too */
+	INSN_MOV, /* register or immediate <-> memory; MOVABS and MOVNTI too */
 	INSN_MOVZX,
-	INSN_MOVSX,
+	INSN_MOVSX, /* MOVSXD too */
 	INSN_ADD,
 	INSN_OR,
 	INSN_ADC,
@@ -36,7 +36,7 @@ enum insn_op {
 	INSN_BTS,
 	INSN_BTR,
 	INSN_BTC,
-	INSN_MOVS,
+	INSN_MOVS, /* the memory operand is the source; the destination is ES:rDI */
 	INSN_STOS,
 	INSN_LODS,
 	INSN_PUSH, /* memory operand pushed */
@@ -49,15 +49,17 @@ struct insn {
 	uint8_t op_width;   /* of the memory operand: 1, 2, 4, 8 */
 	uint8_t reg_width;  /* of the register operand (MOVZX/MOVSX differ) */
 	uint8_t addr_width; /* 2, 4, 8 */
-	uint8_t reg;        /* register operand, enum vcpu_reg */
-	bool reg_high;      /* AH, CH, DH, BH */
-	bool mem_is_dest;
+	uint8_t reg;        /* register operand where has_reg, enum vcpu_reg */
+	bool has_reg;
+	bool reg_high;      /* AH, CH, DH, BH: reg is then the register that contains it */
+	bool mem_is_dest;   /* memory is the first operand: the left side of CMP, too */
+	bool reads, writes; /* what happens to the memory operand */
 	bool has_imm;
-	bool lock, rep, repne;
-	uint8_t seg; /* enum vcpu_seg of the memory operand, override applied */
+	bool lock, rep, repne; /* of F2 and F3 the last one counts */
+	uint8_t seg;           /* enum vcpu_seg of the memory operand, override applied */
 	bool seg_override;
 	/* Effective address: base + index * scale + disp (rip_relative: relative to the next
-	 * instruction). */
+	 * instruction), in addr_width bytes. */
 	bool has_base, has_index, rip_relative;
 	uint8_t base, index, scale;
 	int64_t disp;
@@ -66,8 +68,9 @@ struct insn {
 
 /*
  * 0; -EOPNOTSUPP for an instruction this decoder does not know or that has no memory operand;
- * -E2BIG when len bytes are not enough (fetch more, up to INSN_MAX_LEN); -EINVAL when
- * longer than 15 bytes or LOCK is not allowed there (#UD / #GP).
+ * -E2BIG when len bytes are not enough (fetch more, up to INSN_MAX_LEN); -ERANGE when
+ * longer than 15 bytes (#GP); -EINVAL when LOCK is not allowed there (#UD). *insn is
+ * meaningless unless 0.
  */
 __must_check int insn_decode(
         struct insn *insn, const uint8_t *bytes, size_t len, enum insn_mode mode);
