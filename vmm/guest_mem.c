@@ -36,6 +36,9 @@ static inline void copy(void *dst, const void *src, size_t len)
 	case 8:
 		__builtin_memcpy(dst, src, 8);
 		break;
+	case 16: /* an instruction fetch */
+		__builtin_memcpy(dst, src, 16);
+		break;
 	default:
 		memcpy(dst, src, len);
 	}

@@ -21,22 +21,34 @@ struct walk_state {
 	unsigned phys_bits;
 };
 
+/*
+ * What to inject. X86_PF: with this error code and the linear address. X86_GP: the address is not
+ * canonical, error code 0; the caller, who knows the segment, makes it #SS(0) for SS.
+ */
 struct walk_fault {
-	uint32_t error; /* #PF error code */
+	uint32_t error;
+	uint8_t vector; /* enum x86_exception */
 };
 
 void guest_walk_state(struct vcpu *vcpu, struct walk_state *out);
 
 /*
- * 0 and *out; -EFAULT and *fault = a #PF to inject; -EIO when a table lies outside RAM.
- * Accessed and dirty flags are set as hardware would. Bounded: at most 4 table reads and 4 updates.
+ * 0 and *out; -EFAULT and *fault = a fault to inject; -EIO when a table lies outside RAM.
+ * Accessed and dirty flags are set as hardware would, and only when the access is allowed.
+ *
+ * Bounded: at most WALK_TRIES rounds of 4 table reads and 4 updates. Another round is made when
+ * another vCPU changed an entry meanwhile; a guest that keeps doing so gets the last round's
+ * translation without all its flags. The four page-directory-pointer entries of PAE paging are read
+ * from memory, not from where the processor keeps them since CR3 was loaded.
  */
+#define WALK_TRIES 4U
 __must_check int guest_walk(struct guest_mem *mem, const struct walk_state *state, gva_t va,
         enum walk_access access, gpa_t *out, struct walk_fault *fault);
 
 /*
  * Copy between guest-virtual memory and buf, page by page. 0; -EFAULT with *fault and *fault_va;
- * -EIO when some page is not RAM.
+ * -EIO when some page is not RAM. An operand on one or two pages is written whole or not at all;
+ * longer ones may be written up to the page that fails. Addresses wrap as in the guest's mode.
  */
 __must_check int guest_virt_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len,
         enum walk_access access, gva_t *fault_va, struct walk_fault *fault);

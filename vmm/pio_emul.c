@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Port I/O exits: IN, OUT, and their string forms.
+// Specs: [SDM2] "IN - Input from Port", "OUT - Output to Port", "INS/INSB/INSW/INSD - Input from
+// Port to String", "OUTS/OUTSB/OUTSW/OUTSD - Output String to Port", "REP/REPE/REPZ/REPNE/REPNZ -
+// Repeat String Operation Prefix"; [SDM3] "Relative Priority of Faults and VM Exits" (the
+// processor has checked CPL, IOPL and the I/O bitmap, but not the memory operand).
+#include "vmm/emul_mem.h"
+#include "vmm/lib/bits.h"
+#include "vmm/mmio_emul.h"
+#include "vmm/vm.h"
+
+/* Iterations in one exit: half a sector; then pending interrupts get their chance. */
+#define PIO_BATCH 256U
+
+/* One INS or OUTS; nothing has happened unless it returns 0. */
+static int string_step(struct emul *e, const struct vcpu_exit *exit, struct emul_page *page)
+{
+	struct vcpu *vcpu = e->vcpu;
+	unsigned width = exit->io.width;
+	enum vcpu_seg seg = exit->io.in ? SEG_ES : (enum vcpu_seg)exit->io.seg;
+	enum walk_access access = exit->io.in ? WALK_WRITE : WALK_READ;
+	uint64_t offset = vcpu_reg_get(vcpu, exit->io.in ? REG_RDI : REG_RSI) &
+	                  width_mask(exit->io.addr_width);
+	struct emul_operand operand;
+	gva_t va;
+	int err;
+
+	err = emul_linear(e, seg, offset, width, access, &va);
+	if (!err) {
+		err = emul_translate(e, page, va, width, access, &operand);
+	}
+	if (err) {
+		return err;
+	}
+	if (exit->io.in) {
+		emul_store(vcpu, &operand, io_bus_read(&vcpu->vm->pio, exit->io.port, width));
+	} else {
+		io_bus_write(&vcpu->vm->pio, exit->io.port, width, emul_load(vcpu, &operand));
+	}
+	return 0;
+}
+
+static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	struct emul_page page = {.va = EMUL_NO_PAGE};
+	unsigned addr_width = exit->io.addr_width;
+	unsigned index = exit->io.in ? REG_RDI : REG_RSI;
+	uint64_t left = 1;
+	struct emul e;
+	int64_t step;
+
+	if (exit->io.rep) {
+		left = vcpu_reg_get(vcpu, REG_RCX) & width_mask(addr_width);
+	}
+	emul_begin(&e, vcpu);
+	step = (e.walk.rflags & RFLAGS_DF) != 0 ? -(int64_t)exit->io.width : exit->io.width;
+	for (unsigned n = 0; left != 0; n++) {
+		int err;
+
+		if (n == PIO_BATCH) {
+			return ACT_RESUME; /* the same instruction goes on */
+		}
+		err = string_step(&e, exit, &page);
+		if (err) {
+			return emul_fail(&e, err);
+		}
+		emul_reg_add(vcpu, index, addr_width, step);
+		left--;
+		if (exit->io.rep) {
+			emul_reg_add(vcpu, REG_RCX, addr_width, -1);
+		}
+	}
+	return ACT_SKIP;
+}
+
+enum exit_action pio_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	unsigned width = exit->io.width;
+	uint64_t rax, v;
+
+	if (__builtin_expect(exit->io.string, 0)) {
+		return pio_string(vcpu, exit);
+	}
+	rax = vcpu->gpr[REG_RAX];
+	if (!exit->io.in) {
+		io_bus_write(&vcpu->vm->pio, exit->io.port, width, rax & width_mask(width));
+		return ACT_SKIP;
+	}
+	v = io_bus_read(&vcpu->vm->pio, exit->io.port, width);
+	if (width == 4) {
+		rax = (uint32_t)v;
+	} else {
+		uint64_t mask = width_mask(width);
+
+		rax = (rax & ~mask) | (v & mask);
+	}
+	vcpu->gpr[REG_RAX] = rax;
+	return ACT_SKIP;
+}
