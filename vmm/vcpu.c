@@ -5,6 +5,7 @@
  */
 #include "vmm/vcpu.h"
 
+#include "vmm/cpuid_policy.h"
 #include "vmm/hw/cpu_hw.h"
 #include "vmm/hw/timer.h"
 #include "vmm/lapic.h"
@@ -12,8 +13,8 @@
 #include "vmm/sched.h"
 #include "vmm/vm.h"
 
-static enum exit_action queue(struct vcpu *vcpu, enum x86_exception vector, bool has_error,
-	uint32_t error)
+static enum exit_action queue(
+        struct vcpu *vcpu, enum x86_exception vector, bool has_error, uint32_t error)
 {
 	if (!event_queue_exception(vcpu, (uint8_t)vector, has_error, error)) {
 		return ACT_SHUTDOWN;
@@ -69,16 +70,54 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request req)
 	}
 }
 
-void vcpu_reset(struct vcpu *vcpu)
+/* Family, model and stepping: what reset leaves in EDX. */
+static uint32_t signature(struct vcpu *vcpu)
 {
-	__atomic_store_n(&vcpu->requests, 0, __ATOMIC_RELAXED);
+	struct cpuid_regs regs;
+
+	cpuid_guest(vcpu, 1, 0, &regs);
+	return regs.eax;
+}
+
+static void reset_registers(struct vcpu *vcpu, bool power_on)
+{
 	vcpu->nmi_pending = 0;
 	vcpu->pending.type = EVENT_NONE;
 	for (unsigned i = 0; i < REG_GPR_COUNT; i++) {
 		vcpu->gpr[i] = 0;
 	}
-	cpu_virt->vcpu_reset(vcpu);
+	cpu_virt->vcpu_reset(vcpu, power_on);
+	vcpu->gpr[REG_RDX] = signature(vcpu);
+}
+
+void vcpu_reset(struct vcpu *vcpu)
+{
+	reset_registers(vcpu, true);
 	msr_reset(vcpu, true);
 	lapic_reset(&vcpu->lapic, true);
 	vcpu->state = VCPU_WAIT_SIPI;
+}
+
+void vcpu_init_signal(struct vcpu *vcpu)
+{
+	/* INIT keeps FPU, TSC, most MSRs and the APIC base; the rest is as after power-on. */
+	reset_registers(vcpu, false);
+	msr_reset(vcpu, false);
+	lapic_reset(&vcpu->lapic, false);
+	vcpu->state = VCPU_WAIT_SIPI;
+}
+
+void vcpu_sipi(struct vcpu *vcpu, uint8_t vector)
+{
+	struct segment cs;
+
+	if (vcpu->state != VCPU_WAIT_SIPI) {
+		return;
+	}
+	cpu_virt->get_seg(vcpu, SEG_CS, &cs);
+	cs.selector = (uint16_t)(vector << 8);
+	cs.base = (uint64_t)vector << 12;
+	cpu_virt->set_seg(vcpu, SEG_CS, &cs);
+	cpu_virt->set_reg(vcpu, REG_RIP, 0);
+	vcpu->state = VCPU_RUNNABLE;
 }

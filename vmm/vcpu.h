@@ -115,6 +115,7 @@ enum vcpu_request {
 	VCPU_REQ_FLUSH_GUEST,  /* guest TLB */
 	VCPU_REQ_FLUSH_NESTED, /* second-level translations */
 	VCPU_REQ_STOP,         /* the VM is being reset or stopped: leave the loop */
+	VCPU_REQ_RESET,        /* power-on state, then wait for SIPI */
 };
 
 enum vcpu_state {
@@ -141,6 +142,7 @@ struct vcpu {
 	uint32_t running;     /* [a] 1 while in the guest: a kick needs an IPI */
 
 	struct event pending;     /* (v) delivered first */
+	uint32_t windows;         /* (v) window exits asked for, see vmm/event.c */
 	uint64_t cr2, dr[4], dr6; /* (v) while not loaded; in the CPU while loaded */
 	uint64_t xcr0, xss;       /* (v) */
 	uint64_t tsc_offset;      /* (v) */
@@ -195,12 +197,15 @@ enum exit_action vcpu_exit_dispatch(struct vcpu *vcpu, const struct vcpu_exit *e
 extern const char *const exit_kind_names[EXIT_KIND_COUNT];
 
 /*
- * Run the vCPU until it halts, stops, or deadline_tsc passes (vmm/vcpu_run.c, the loop).
- * It is loaded on return; the scheduler puts it.
+ * Run the vCPU until it halts, stops, slice_end_ns (host clock) passes or a timer of this CPU
+ * is due (vmm/vcpu_run.c, the loop). It is loaded before and on return.
  */
-void vcpu_run(struct vcpu *vcpu, uint64_t deadline_tsc);
+void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns);
 
-/* INIT state, not yet started: the boot vCPU becomes runnable by the guest loader. */
+/* The vCPU's own CPU, loaded: power-on state, and the state after INIT. Both wait for SIPI. */
 void vcpu_reset(struct vcpu *vcpu);
+void vcpu_init_signal(struct vcpu *vcpu);
+/* SIPI: real mode at vector << 12, runnable. Ignored unless it waits for one. */
+void vcpu_sipi(struct vcpu *vcpu, uint8_t vector);
 
 #endif

@@ -22,6 +22,7 @@
 enum vm_state { VM_OFF, VM_RUNNING, VM_STOPPING, VM_DEAD };
 
 enum vm_request {
+	VM_REQ_START,
 	VM_REQ_POWEROFF,
 	VM_REQ_RESET,
 	VM_REQ_KILL,
@@ -45,6 +46,13 @@ struct vm {
 	uint32_t state;                 /* [a] enum vm_state */
 	uint32_t requests;              /* [a] bits of enum vm_request */
 	const char *reason;             /* why it was reset or killed: a string constant */
+
+	/* RAM as it was allocated, to give it back; (c) */
+	struct {
+		uint8_t *va;
+		uint64_t len;
+	} pieces[GMEM_MAX_REGIONS];
+	uint32_t n_pieces;
 
 	struct guest_mem mem;
 	struct io_bus pio;  /* ports */
@@ -73,13 +81,19 @@ void vm_log(struct vm *vm, enum log_level level, const char *fmt, ...) __printf(
 
 /* --- life, for vmm/main.c and vmm/sched.c --- */
 
-/* Memory, vCPUs, second-level map. -ENOMEM or a back end's error, with a sentence in the log;
- * undone on failure. */
-__must_check int vm_create(struct vm *vm, const struct config_vm *config, unsigned index);
-/* Load the guest's image and tables, start the boot vCPU. */
-__must_check int vm_start(struct vm *vm);
-/* Home CPU: carry out requests. true when something was done. */
-bool vm_serve_requests(struct vm *vm);
+extern struct vm *vms[MAX_VMS]; /* (c) after boot */
+extern unsigned n_vms;          /* (c) after boot */
+
+/*
+ * Memory, vCPUs, second-level map; no platform yet. Returns NULL with a sentence in the log and
+ * everything undone. The VM starts at VM_REQ_START.
+ */
+__must_check struct vm *vm_create(const struct config_vm *config, const struct boot_info *bi);
+/* Undo vm_create() for a VM that never started. */
+void vm_destroy(struct vm *vm);
+/* Called on CPU 'cpu' between vCPUs: carries out the requests of the VMs at home there. true when
+ * something was done. */
+bool vm_serve_requests(uint32_t cpu);
 struct vcpu *vm_vcpu_by_apic_id(struct vm *vm, uint32_t apic_id);
 
 #endif

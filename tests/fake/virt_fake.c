@@ -141,8 +141,9 @@ static void op_vcpu_dump(struct vcpu *vcpu)
 	(void)vcpu;
 }
 
-static void op_vcpu_reset(struct vcpu *vcpu)
+static void op_vcpu_reset(struct vcpu *vcpu, bool power_on)
 {
+	(void)power_on;
 	memset(vcpu->virt, 0, sizeof(struct fake_vcpu));
 	fake_vcpu(vcpu)->regs[REG_RFLAGS] = RFLAGS_FIXED1;
 	fake_vcpu(vcpu)->regs[REG_RIP] = 0xfff0;
@@ -280,7 +281,7 @@ struct vm *fake_vm(uint64_t mem_size, unsigned n_vcpus)
 		vcpu->virt = &fakes[i];
 		vcpu->state = i == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI;
 		vcpu->xcr0 = 1;
-		op_vcpu_reset(vcpu);
+		op_vcpu_reset(vcpu, true);
 		lapic_init(&vcpu->lapic, vcpu, apic_pages[i]);
 		lapic_reset(&vcpu->lapic, true);
 	}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The core from its first C line to its loops: the order of everything. The one file that may
+ * include from every folder.
+ */
+#include "boot/boot_info.h"
+#include "devices/platform.h"
+#include "vmm/cpuid_policy.h"
+#include "vmm/hw/acpi.h"
+#include "vmm/hw/apic_hw.h"
+#include "vmm/hw/clock.h"
+#include "vmm/hw/console_hw.h"
+#include "vmm/hw/cpu_hw.h"
+#include "vmm/hw/page_alloc.h"
+#include "vmm/hw/paging.h"
+#include "vmm/hw/panic.h"
+#include "vmm/hw/pcpu.h"
+#include "vmm/lapic.h"
+#include "vmm/lib/string.h"
+#include "vmm/sched.h"
+#include "vmm/vm.h"
+
+#define VERSION "0.1"
+
+const struct cpu_virt_ops *cpu_virt;
+
+void core_main(const struct boot_info *loader_bi);
+
+static void check_boot_info(const struct boot_info *bi)
+{
+	if (bi->magic != BOOT_INFO_MAGIC || bi->version != BOOT_INFO_VERSION ||
+	        bi->size != sizeof(*bi)) {
+		die("The loader (BOOTX64.EFI) and the core (candela.elf) are of different "
+		    "versions.");
+	}
+}
+
+/* This processor, its interrupts, its clock. */
+static void init_machine(const struct boot_info *bi)
+{
+	trap_init_cpu(&pcpus[0]);
+	paging_init(bi);
+	page_alloc_init(bi);
+	acpi_parse(&acpi, bi->rsdp);
+	apic_init();
+	apic_init_cpu();
+	if (clock_init(acpi.pm_timer_port)) {
+		die("No clock to measure the time-stamp counter with: no PIT, no PM timer, no "
+		    "CPUID leaf 0x15.");
+	}
+	clock_set_wall(bi->wall_seconds, bi->wall_tsc);
+	apic_calibrate();
+	console_irq_init();
+	log_info("TSC: %llu.%03llu MHz by %s", (unsigned long long)clock_tsc_hz() / 1000000,
+	        (unsigned long long)clock_tsc_hz() / 1000 % 1000, clock_source_name());
+	log_info("memory: %llu MiB free", (unsigned long long)page_alloc_free_bytes() >> 20);
+}
+
+/* Each processor: virtualization on, then its loop for good. */
+static void run_cpu(struct pcpu *cpu)
+{
+	int err = cpu_virt->cpu_enable(cpu);
+
+	if (err) {
+		die("CPU %u: %s cannot be switched on (error %d).", cpu->index, cpu_virt->name,
+		        -err);
+	}
+	sched_loop(cpu);
+}
+
+static void init_virt(const struct config *config)
+{
+	char why[160];
+
+	cpu_virt = &vmx_ops;
+	if (cpu_virt->host_init(config->vmx_off, why, sizeof(why))) {
+		die("Candela cannot run here: %s.", why);
+	}
+	cpuid_policy_init(cpu_virt->caps(), clock_tsc_hz(), lapic_timer_hz());
+}
+
+static void create_vms(const struct boot_info *bi)
+{
+	for (unsigned i = 0; i < bi->config.n_vms; i++) {
+		struct vm *vm = vm_create(&bi->config.vms[i], bi);
+
+		if (!vm || platform_create(vm, i == 0)) {
+			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
+		}
+	}
+	for (unsigned i = 0; i < n_vms; i++) {
+		vm_request(vms[i], VM_REQ_START, "start");
+	}
+}
+
+void core_main(const struct boot_info *loader_bi)
+{
+	const struct boot_info *bi = loader_bi;
+
+	console_init();
+	check_boot_info(bi);
+	log_set_level(bi->config.log_level);
+	log_info("Candela " VERSION " core at %#llx, %llu KiB", (unsigned long long)bi->core_base,
+	        (unsigned long long)bi->core_len >> 10);
+	panic_init(bi);
+	init_machine(bi);
+	bi = phys_to_virt(hpa((uintptr_t)loader_bi));
+	config_log(&bi->config);
+	init_virt(&bi->config);
+	sched_init(smp_start(bi, run_cpu));
+	create_vms(bi);
+	log_info("hand-off to first entry: %llu ticks",
+	        (unsigned long long)(clock_tsc() - bi->handoff_tsc));
+	run_cpu(&pcpus[0]);
+}

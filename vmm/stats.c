@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The statistics a VM leaves behind.
+ */
+#include "vmm/stats.h"
+
+#include "vmm/hw/clock.h"
+#include "vmm/vm.h"
+
+_Static_assert(STATS_KINDS >= EXIT_KIND_COUNT, "a row for every kind of exit");
+
+/* a / b in tenths of a percent, 0 for b = 0. */
+static uint64_t permille(uint64_t a, uint64_t b)
+{
+	return b ? a * 1000 / b : 0;
+}
+
+static void log_vcpu(const struct vcpu *vcpu)
+{
+	const struct vcpu_stats *s = &vcpu->stats;
+	uint64_t count = 0, ticks = 0;
+
+	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
+		count += s->exits[i].count;
+		ticks += s->exits[i].ticks;
+	}
+	log_info("vm %s vCPU %u: %llu exits; ticks: guest %llu, host %llu (%llu.%llu %%)",
+	        vcpu->vm->config->name, vcpu->index, (unsigned long long)count,
+	        (unsigned long long)s->guest_ticks, (unsigned long long)ticks,
+	        (unsigned long long)permille(ticks, ticks + s->guest_ticks) / 10,
+	        (unsigned long long)permille(ticks, ticks + s->guest_ticks) % 10);
+	log_info("  %-14s %12s %7s %14s %10s", "exit", "count", "share", "ticks", "each");
+	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
+		uint64_t n = s->exits[i].count;
+
+		if (n) {
+			log_info("  %-14s %12llu %5llu.%llu%% %14llu %10llu", exit_kind_names[i],
+			        (unsigned long long)n, (unsigned long long)permille(n, count) / 10,
+			        (unsigned long long)permille(n, count) % 10,
+			        (unsigned long long)s->exits[i].ticks,
+			        (unsigned long long)(s->exits[i].ticks / n));
+		}
+	}
+}
+
+void stats_log(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		log_vcpu(vm->vcpus[i]);
+	}
+}

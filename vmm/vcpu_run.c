@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The loop: serve requests, deliver events, enter, decide, act. Handlers return what they
+ * want; only this file does it.
+ */
+#include "vmm/event.h"
+#include "vmm/hw/clock.h"
+#include "vmm/hw/timer.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+/* Requests that arrived since the last entry. false = leave the loop. */
+static bool serve_requests(struct vcpu *vcpu)
+{
+	uint64_t req = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
+
+	if (req & BIT64(VCPU_REQ_STOP)) {
+		vcpu->state = VCPU_STOPPED;
+		return false;
+	}
+	if (req & BIT64(VCPU_REQ_RESET)) {
+		vcpu_reset(vcpu);
+	}
+	if (req & BIT64(VCPU_REQ_INIT)) {
+		vcpu_init_signal(vcpu);
+	}
+	if (req & BIT64(VCPU_REQ_SIPI)) {
+		vcpu_sipi(vcpu, (uint8_t)__atomic_load_n(&vcpu->sipi_vector, __ATOMIC_RELAXED));
+	}
+	if (req & BIT64(VCPU_REQ_FLUSH_NESTED)) {
+		cpu_virt->flush_nested_local(vcpu);
+	}
+	if (req & BIT64(VCPU_REQ_FLUSH_GUEST)) {
+		cpu_virt->flush_guest_tlb(vcpu);
+	}
+	if (req & BIT64(VCPU_REQ_IRQ)) {
+		lapic_fold(&vcpu->lapic);
+	}
+	if (vcpu->state == VCPU_HALTED && event_wakes(vcpu)) {
+		vcpu->state = VCPU_RUNNABLE;
+	}
+	return vcpu->state == VCPU_RUNNABLE;
+}
+
+/* Carry out what the handler wants. false = leave the loop. */
+static bool act(struct vcpu *vcpu, enum exit_action action)
+{
+	switch (action) {
+	case ACT_SKIP:
+		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
+		return true;
+	case ACT_RESUME:
+	case ACT_FAULT:
+		return true;
+	case ACT_HALT:
+		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
+		if (!event_wakes(vcpu)) {
+			vcpu->state = VCPU_HALTED;
+		}
+		return vcpu->state == VCPU_RUNNABLE;
+	case ACT_SHUTDOWN:
+		vm_request(vcpu->vm, VM_REQ_RESET, "triple fault");
+		return true;
+	case ACT_KILL:
+		vm_log(vcpu->vm, LOG_ERROR, "vCPU %u: %s", vcpu->index, vcpu->kill_reason);
+		cpu_virt->vcpu_dump(vcpu);
+		vm_request(vcpu->vm, VM_REQ_KILL, vcpu->kill_reason);
+		return true;
+	}
+	return true;
+}
+
+/*
+ * The exit path. true = requests came and the caller serves them; false = the vCPU stopped
+ * being runnable, or it is time for something else.
+ */
+static bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
+{
+	uint64_t deadline_ns = slice_end_ns;
+	uint64_t deadline_tsc = clock_ns_to_tsc(slice_end_ns);
+	uint64_t exit_tsc = clock_tsc();
+	enum exit_kind kind = EXIT_NONE;
+	bool go_on = true;
+
+	while (go_on && !__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) {
+		uint64_t timer_ns = timer_next_deadline(vcpu->cpu);
+		uint64_t entry_tsc;
+
+		if (timer_ns < deadline_ns) {
+			deadline_ns = timer_ns;
+			deadline_tsc = clock_ns_to_tsc(timer_ns);
+		}
+		event_prepare_entry(vcpu);
+
+		entry_tsc = clock_tsc();
+		if (kind == EXIT_NONE && entry_tsc >= deadline_tsc) {
+			go_on = false;
+			break;
+		}
+		vcpu->stats.exits[kind].ticks += entry_tsc - exit_tsc;
+		cpu_virt->run(vcpu, entry_tsc, deadline_tsc);
+		exit_tsc = clock_tsc();
+		vcpu->stats.guest_ticks += exit_tsc - entry_tsc;
+		kind = vcpu->exit.kind;
+		vcpu->stats.exits[kind].count++;
+		if (kind != EXIT_NONE) {
+			go_on = act(vcpu, vcpu_exit_dispatch(vcpu, &vcpu->exit));
+		}
+	}
+	vcpu->stats.exits[kind].ticks += clock_tsc() - exit_tsc;
+	return go_on;
+}
+
+void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns)
+{
+	__atomic_store_n(&vcpu->running, 1, __ATOMIC_SEQ_CST);
+	while (serve_requests(vcpu) && run_until_request(vcpu, slice_end_ns)) {
+	}
+	__atomic_store_n(&vcpu->running, 0, __ATOMIC_SEQ_CST);
+}

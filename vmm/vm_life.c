@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * A VM's life: requests from anywhere, carried out by its home CPU when all its vCPUs have
+ * left the guest.
+ */
+#include "vmm/guest_load.h"
+#include "vmm/hw/clock.h"
+#include "vmm/hw/panic.h"
+#include "vmm/hw/pcpu.h"
+#include "vmm/lib/fmt.h"
+#include "vmm/sched.h"
+#include "vmm/stats.h"
+#include "vmm/vm.h"
+
+void vm_request(struct vm *vm, enum vm_request req, const char *reason)
+{
+	uint32_t before = __atomic_fetch_or(&vm->requests, BIT(req), __ATOMIC_SEQ_CST);
+
+	if (before == 0) {
+		vm->reason = reason;
+	}
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		vcpu_request(vm->vcpus[i], VCPU_REQ_STOP);
+	}
+	pcpu_kick(vm->home_cpu);
+}
+
+static bool all_stopped(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		if (__atomic_load_n(&vm->vcpus[i]->state, __ATOMIC_ACQUIRE) != VCPU_STOPPED ||
+		        __atomic_load_n(&vm->vcpus[i]->running, __ATOMIC_ACQUIRE)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Power-on: devices, vCPUs, memory, image, tables; then the boot vCPU runs. Home CPU. */
+static int start(struct vm *vm)
+{
+	struct pcpu *cpu = pcpu_this();
+	struct vcpu *boot = vm->vcpus[0];
+	int err;
+
+	vm->platform_ops->reset(vm);
+	irq_router_reset(&vm->irq);
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		__atomic_store_n(&vm->vcpus[i]->requests, 0, __ATOMIC_SEQ_CST);
+	}
+	if (cpu->loaded != boot) {
+		if (cpu->loaded) {
+			cpu_virt->vcpu_put(cpu->loaded);
+		}
+		cpu_virt->vcpu_load(boot);
+	}
+	vcpu_reset(boot);
+	err = guest_load(vm);
+	if (!err) {
+		err = vm->platform_ops->write_tables(vm);
+	}
+	if (err) {
+		return err;
+	}
+	vm->state = VM_RUNNING;
+	for (unsigned i = 1; i < vm->n_vcpus; i++) {
+		vcpu_request(vm->vcpus[i], VCPU_REQ_RESET);
+	}
+	boot->state = VCPU_RUNNABLE;
+	sched_wake(boot);
+	return 0;
+}
+
+static void stop(struct vm *vm, const char *what)
+{
+	vm->state = VM_DEAD;
+	log_info("vm %s: %s", vm->config->name, what);
+	stats_log(vm);
+	for (unsigned i = 0; i < n_vms; i++) {
+		if (__atomic_load_n(&vms[i]->state, __ATOMIC_SEQ_CST) != VM_DEAD) {
+			return;
+		}
+	}
+	log_info("the last VM has stopped");
+	machine_poweroff();
+}
+
+/* The strongest of the requests that came together. */
+static void carry_out(struct vm *vm, uint32_t req)
+{
+	vm->platform_ops->quiesce(vm);
+	if (req & BIT(VM_REQ_KILL)) {
+		stop(vm, "killed");
+	} else if (req & BIT(VM_REQ_POWEROFF)) {
+		stop(vm, "powered off");
+	} else {
+		if (req & BIT(VM_REQ_RESET)) {
+			log_info("vm %s: reset (%s)", vm->config->name, vm->reason);
+		}
+		gmem_clear(&vm->mem);
+		if (start(vm)) {
+			stop(vm, "cannot be started");
+		}
+	}
+}
+
+bool vm_serve_requests(uint32_t cpu)
+{
+	bool done = false;
+
+	for (unsigned i = 0; i < n_vms; i++) {
+		struct vm *vm = vms[i];
+		uint32_t req = __atomic_load_n(&vm->requests, __ATOMIC_SEQ_CST);
+
+		if (vm->home_cpu != cpu || req == 0 || !all_stopped(vm)) {
+			continue;
+		}
+		__atomic_store_n(&vm->requests, 0, __ATOMIC_SEQ_CST);
+		if (vm->state != VM_DEAD) {
+			carry_out(vm, req);
+		}
+		done = true;
+	}
+	return done;
+}
+
+void vm_log(struct vm *vm, enum log_level level, const char *fmt, ...)
+{
+	char prefix[MAX_NAME_LEN + 8];
+	uint32_t dropped = 0;
+	bool pass;
+	va_list ap;
+
+	if (level > log_get_level()) {
+		return;
+	}
+	spin_lock(&vm->log_lock);
+	pass = log_limit_pass(&vm->log_limit, clock_now(), &dropped);
+	spin_unlock(&vm->log_lock);
+	if (!pass) {
+		return;
+	}
+	if (dropped) {
+		log_line(level, "vm %s: (%u lines left out)", vm->config->name, dropped);
+	}
+	fmt_print(prefix, sizeof(prefix), "vm %s: ", vm->config->name);
+	va_start(ap, fmt);
+	log_vline(level, prefix, fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The VT-x back end: its operations, and the way into a guest and out.
+ * Specs: [SDM3] "Introduction to Virtual-Machine Extensions", "VM Entries".
+ */
+#include "vmm/cpuid_policy.h"
+#include "vmm/hw/apic_hw.h"
+#include "vmm/hw/clock.h"
+#include "vmm/hw/cpu_hw.h"
+#include "vmm/hw/page_alloc.h"
+#include "vmm/hw/pcpu.h"
+#include "vmm/lib/bug.h"
+#include "vmm/lib/err.h"
+#include "vmm/lib/fmt.h"
+#include "vmm/lib/string.h"
+#include "vmx/exit.h"
+#include "vmx/vmx_insn_hw.h"
+
+#define FEATURE_CONTROL_LOCK BIT64(0)
+#define FEATURE_CONTROL_VMX BIT64(2)
+#define TIMER_MAX 0xffffffffULL
+#define NO_CPU (~0U)
+
+struct vmx_caps vmx_caps;
+
+static int op_host_init(uint32_t off, char *why, size_t why_size)
+{
+	int err = vmx_caps_read(&vmx_caps, off, why, why_size);
+
+	if (!err) {
+		vmx_caps_log(&vmx_caps, off);
+	}
+	return err;
+}
+
+static const struct virt_caps *op_caps(void)
+{
+	return &vmx_caps.virt;
+}
+
+/* Firmware that left the register open leaves the choice to us: VMX on, locked. */
+static int unlock_vmx(void)
+{
+	uint64_t control = cpu_rdmsr(MSR_IA32_FEATURE_CONTROL);
+
+	if (!(control & FEATURE_CONTROL_LOCK)) {
+		control |= FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
+		cpu_wrmsr(MSR_IA32_FEATURE_CONTROL, control);
+	}
+	return (control & FEATURE_CONTROL_VMX) ? 0 : -EPERM;
+}
+
+static int op_cpu_enable(struct pcpu *cpu)
+{
+	uint32_t *region = page_alloc(1, PAGE_SIZE);
+	int err = unlock_vmx();
+
+	if (err || !region) {
+		return err ? err : -ENOMEM;
+	}
+	*region = vmx_caps.revision;
+	cpu->vmxon_hpa = virt_to_phys(region).v;
+	cpu_write_cr0((cpu_read_cr0() | vmx_caps.cr0_fixed0) & vmx_caps.cr0_fixed1);
+	cpu_write_cr4((cpu_read_cr4() | CR4_VMXE | vmx_caps.cr4_fixed0) & vmx_caps.cr4_fixed1);
+	return vmx_on(hpa(cpu->vmxon_hpa)) ? 0 : -EIO;
+}
+
+static void op_cpu_disable(struct pcpu *cpu)
+{
+	(void)cpu;
+	vmx_off();
+}
+
+static int op_vm_init(struct vm *vm)
+{
+	struct vmx_vm *v = page_alloc(1, PAGE_SIZE);
+	int err;
+
+	_Static_assert(sizeof(struct vmx_vm) <= PAGE_SIZE, "allocated as one page");
+	if (!v) {
+		return -ENOMEM;
+	}
+	vm->virt = v;
+	v->io_bitmaps = page_alloc(2, PAGE_SIZE);
+	v->apic_page = page_alloc(1, PAGE_SIZE);
+	err = v->io_bitmaps && v->apic_page ? ept_init(vm) : -ENOMEM;
+	if (err) {
+		return err;
+	}
+	memset(v->io_bitmaps, 0xff, 2 * PAGE_SIZE);
+	if (vmx_caps.virt.apic.apic_access) {
+		err = ept_map(vm, gpa(LAPIC_DEFAULT_BASE), virt_to_phys(v->apic_page), PAGE_SIZE,
+		        MAP_READ | MAP_WRITE, MAP_TYPE_RAM);
+	}
+	return err;
+}
+
+static void op_vm_destroy(struct vm *vm)
+{
+	struct vmx_vm *v = vmx_vm(vm);
+
+	if (!v) {
+		return;
+	}
+	ept_destroy(vm);
+	if (v->io_bitmaps) {
+		page_free(v->io_bitmaps, 2);
+	}
+	if (v->apic_page) {
+		page_free(v->apic_page, 1);
+	}
+	page_free(v, 1);
+	vm->virt = NULL;
+}
+
+static int op_vcpu_init(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = page_alloc(1, PAGE_SIZE);
+	uint32_t *vmcs = page_alloc(1, PAGE_SIZE);
+
+	_Static_assert(sizeof(struct vmx_vcpu) <= PAGE_SIZE, "allocated as one page");
+	if (!v || !vmcs) {
+		return -ENOMEM;
+	}
+	vcpu->virt = v;
+	v->vcpu = vcpu;
+	v->cpu = NO_CPU;
+	v->vmcs = virt_to_phys(vmcs);
+	v->msr_bitmap = page_alloc(1, PAGE_SIZE);
+	v->fpu = page_alloc(1, PAGE_SIZE);
+	if (!v->msr_bitmap || !v->fpu) {
+		return -ENOMEM;
+	}
+	msr_bitmap_init(v->msr_bitmap);
+	v->vpid =
+	        vmx_caps.virt.vpid ? (uint16_t)(vcpu->vm->index * MAX_VCPUS + vcpu->index + 1) : 0;
+	*vmcs = vmx_caps.revision;
+	return vmcs_clear(v->vmcs) ? 0 : -EIO;
+}
+
+static void op_vcpu_destroy(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = vmx_vcpu(vcpu);
+
+	if (!v) {
+		return;
+	}
+	page_free(phys_to_virt(v->vmcs), 1);
+	if (v->msr_bitmap) {
+		page_free(v->msr_bitmap, 1);
+	}
+	if (v->fpu) {
+		page_free(v->fpu, 1);
+	}
+	page_free(v, 1);
+	vcpu->virt = NULL;
+}
+
+static void op_vcpu_reset(struct vcpu *vcpu, bool power_on)
+{
+	if (power_on) {
+		vmx_live_state_reset(vcpu);
+	}
+	vmx_reset_regs(vcpu);
+	vmx_request_window(vcpu, false, false);
+	vmx_flush_guest(vcpu);
+}
+
+static void op_vcpu_load(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = vmx_vcpu(vcpu);
+	struct pcpu *cpu = pcpu_this();
+
+	BUG_ON(!vmcs_load(v->vmcs));
+	if (v->cpu != cpu->index) {
+		if (v->cpu == NO_CPU) {
+			vmcs_setup(vcpu);
+			vmx_reset_regs(vcpu);
+		}
+		vmcs_set_host_cpu(cpu);
+		v->cpu = cpu->index;
+		/* What this CPU may still hold from an earlier owner of the VPID or the tables. */
+		vmx_flush_all(vcpu);
+	}
+	vmx_live_state_load(vcpu);
+	cpu->loaded = vcpu;
+}
+
+static void op_vcpu_put(struct vcpu *vcpu)
+{
+	vmx_live_state_save(vcpu);
+	pcpu_this()->loaded = NULL;
+}
+
+/* Ticks of the preemption timer until the deadline; 0 when it has passed. */
+static uint64_t timer_ticks(uint64_t now_tsc, uint64_t deadline_tsc)
+{
+	uint64_t ticks;
+
+	if (deadline_tsc <= now_tsc) {
+		return 0;
+	}
+	ticks = (deadline_tsc - now_tsc) >> vmx_caps.timer_shift;
+	return ticks < TIMER_MAX ? ticks : TIMER_MAX;
+}
+
+static void op_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
+{
+	struct vmx_vcpu *v = vmx_vcpu(vcpu);
+	int failed;
+
+	if (vmx_caps.granted & BIT(VMX_OPT_TIMER)) {
+		vmcs_write(VMCS_PREEMPTION_TIMER, timer_ticks(now_tsc, deadline_tsc));
+	} else {
+		apic_timer_set(deadline_tsc);
+	}
+	failed = vmx_enter(vcpu, v->launched);
+	if (failed) {
+		vcpu->exit.kind = EXIT_FAILED;
+		vcpu->exit.raw_reason = 0xffff;
+		return;
+	}
+	v->launched = true;
+	vmx_decode_exit(vcpu, (uint32_t)vmcs_read(VMCS_EXIT_REASON));
+}
+
+static void op_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
+{
+	(void)vcpu;
+	vmcs_write(VMCS_TSC_OFFSET, offset);
+}
+
+const struct cpu_virt_ops vmx_ops = {
+        .name = "VT-x",
+        .host_init = op_host_init,
+        .cpu_enable = op_cpu_enable,
+        .cpu_disable = op_cpu_disable,
+        .caps = op_caps,
+        .vm_init = op_vm_init,
+        .vm_destroy = op_vm_destroy,
+        .vcpu_init = op_vcpu_init,
+        .vcpu_destroy = op_vcpu_destroy,
+        .vcpu_reset = op_vcpu_reset,
+        .vcpu_load = op_vcpu_load,
+        .vcpu_put = op_vcpu_put,
+        .run = op_run,
+        .get_reg = vmx_get_reg,
+        .set_reg = vmx_set_reg,
+        .get_seg = vmx_get_seg,
+        .set_seg = vmx_set_seg,
+        .get_table = vmx_get_table,
+        .set_table = vmx_set_table,
+        .set_pdptes = vmx_set_pdptes,
+        .skip_insn = vmx_skip_insn,
+        .in_intr_shadow = vmx_in_intr_shadow,
+        .nmi_blocked = vmx_nmi_blocked,
+        .inject = vmx_inject,
+        .request_window = vmx_request_window,
+        .apic_set_mode = vmx_apic_set_mode,
+        .apic_set_irr = vmx_apic_set_irr,
+        .apic_set_isr = vmx_apic_set_isr,
+        .apic_set_eoi_exits = vmx_apic_set_eoi_exits,
+        .apic_set_tpr_threshold = vmx_apic_set_tpr_threshold,
+        .map = ept_map,
+        .unmap = ept_unmap,
+        .fix_fault = ept_fix_fault,
+        .flush_guest_tlb = vmx_flush_guest,
+        .flush_nested = vmx_flush_nested_request,
+        .flush_nested_local = vmx_flush_nested,
+        .set_tsc_offset = op_set_tsc_offset,
+        .vcpu_dump = vmcs_dump,
+};

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The VMX instructions.
+ * Specs: [SDM3] "VMX Instruction Reference", "Conventions" (VMsucceed, VMfail).
+ */
+#include "vmx/vmx_insn_hw.h"
+
+#include "vmm/lib/bug.h"
+
+uint64_t vmcs_read(enum vmcs_field field)
+{
+	uint64_t value;
+
+	__asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((uint64_t)field) : "cc");
+	return value;
+}
+
+void vmcs_write(enum vmcs_field field, uint64_t value)
+{
+	bool failed;
+
+	__asm__ volatile("vmwrite %2, %1"
+	                 : "=@ccbe"(failed)
+	                 : "r"((uint64_t)field), "r"(value)
+	                 : "memory");
+	BUG_ON(failed);
+}
+
+bool vmcs_try_read(enum vmcs_field field, uint64_t *value)
+{
+	bool failed;
+
+	__asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(*value) : "r"((uint64_t)field));
+	return !failed;
+}
+
+bool vmx_on(hpa_t region)
+{
+	bool failed;
+
+	__asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(region.v) : "memory");
+	return !failed;
+}
+
+void vmx_off(void)
+{
+	__asm__ volatile("vmxoff" ::: "cc", "memory");
+}
+
+bool vmcs_clear(hpa_t vmcs)
+{
+	bool failed;
+
+	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(vmcs.v) : "memory");
+	return !failed;
+}
+
+bool vmcs_load(hpa_t vmcs)
+{
+	bool failed;
+
+	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(vmcs.v) : "memory");
+	return !failed;
+}
+
+void vmx_invept(enum invalidate_type type, uint64_t eptp)
+{
+	struct {
+		uint64_t eptp, reserved;
+	} desc = {eptp, 0};
+	bool failed;
+
+	__asm__ volatile("invept %1, %2"
+	                 : "=@ccbe"(failed)
+	                 : "m"(desc), "r"((uint64_t)type)
+	                 : "memory");
+	BUG_ON(failed);
+}
+
+void vmx_invvpid(enum invalidate_type type, uint16_t vpid)
+{
+	struct {
+		uint64_t vpid, linear;
+	} desc = {vpid, 0};
+	bool failed;
+
+	__asm__ volatile("invvpid %1, %2"
+	                 : "=@ccbe"(failed)
+	                 : "m"(desc), "r"((uint64_t)type)
+	                 : "memory");
+	BUG_ON(failed);
+}
