@@ -74,7 +74,7 @@ static struct {
 	struct cpuid_regs structured[STRUCTURED_SUBLEAVES];
 	uint64_t cr4, efer;
 	unsigned phys_bits;
-} policy;
+} policy = {.phys_bits = 36}; /* the least a 64-bit processor has */
 
 static uint32_t *reg_of(struct cpuid_regs *regs, enum cpuid_reg reg)
 {
@@ -221,7 +221,7 @@ static void extended_leaves(const struct virt_caps *caps)
 	l[7].regs = masked_leaf(caps, EXT_BASE + 7, 0);
 	policy.phys_bits = host_leaf(EXT_BASE + 8, 0).eax & 0xffU;
 	if (policy.phys_bits == 0) {
-		policy.phys_bits = 36;
+		policy.phys_bits = 36; /* not said: the least there is */
 	} else if (policy.phys_bits > 48) {
 		policy.phys_bits = 48; /* what second-level tables of four levels reach */
 	}

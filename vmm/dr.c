@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Moves to and from debug registers, for back ends and times that intercept them.
+ * Specs: [SDM3] "Debug Registers"; [SDM2] "MOV - Move to/from Debug Registers".
+ */
+#include "vmm/cr.h"
+#include "vmm/hw/cpu_hw.h"
+
+#define DR6_FIXED1 0xffff0ff0ULL
+#define DR6_WRITABLE 0xe00fULL
+#define DR6_BD BIT64(13)
+#define DR7_FIXED1 0x400ULL
+#define DR7_WRITABLE 0xffff23ffULL
+#define DR7_GD BIT64(13)
+
+static uint64_t dr_read(struct vcpu *vcpu, unsigned dr)
+{
+	return dr == 7 ? cpu_virt->get_reg(vcpu, REG_DR7) : cpu_read_dr(dr);
+}
+
+/* false = #GP: the upper halves of DR6 and DR7 are reserved. */
+static bool dr_write(struct vcpu *vcpu, unsigned dr, uint64_t value)
+{
+	if (dr < 4) {
+		cpu_write_dr(dr, value);
+		return true;
+	}
+	if (value >> 32) {
+		return false;
+	}
+	if (dr == 6) {
+		cpu_write_dr(6, (value & DR6_WRITABLE) | DR6_FIXED1);
+	} else {
+		cpu_virt->set_reg(vcpu, REG_DR7, (value & DR7_WRITABLE) | DR7_FIXED1);
+	}
+	return true;
+}
+
+enum exit_action dr_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	unsigned dr = exit->dr.dr & 7U;
+	enum vcpu_reg reg = exit->dr.reg & 15U;
+	uint64_t dr7 = cpu_virt->get_reg(vcpu, REG_DR7), value;
+	struct segment cs;
+
+	if (dr == 4 || dr == 5) {
+		if (cpu_virt->get_reg(vcpu, REG_CR4) & CR4_DE) {
+			return vcpu_fault_noerr(vcpu, X86_UD);
+		}
+		dr += 2;
+	}
+	if (vcpu_cpl(vcpu) != 0) {
+		return vcpu_fault(vcpu, X86_GP, 0);
+	}
+	if (dr7 & DR7_GD) {
+		cpu_virt->set_reg(vcpu, REG_DR7, dr7 & ~DR7_GD);
+		cpu_write_dr(6, cpu_read_dr(6) | DR6_BD);
+		return vcpu_fault_noerr(vcpu, X86_DB);
+	}
+	if (!exit->dr.write) {
+		vcpu_reg_set(vcpu, reg, dr_read(vcpu, dr));
+		return ACT_SKIP;
+	}
+	cpu_virt->get_seg(vcpu, SEG_CS, &cs);
+	value = vcpu_reg_get(vcpu, reg);
+	if (!(cpu_virt->get_reg(vcpu, REG_EFER) & EFER_LMA) || !(cs.attr & SEG_ATTR_L)) {
+		value = (uint32_t)value;
+	}
+	return dr_write(vcpu, dr, value) ? ACT_SKIP : vcpu_fault(vcpu, X86_GP, 0);
+}

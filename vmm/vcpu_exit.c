@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * One exit, decided: a table by kind. Handlers return what is to be done; vcpu_run.c does it.
+ * Specs: [SDM3] "Instructions That Cause VM Exits", "Debug Exceptions"; [SDM2] the instructions.
+ */
+#include "vmm/cpuid_policy.h"
+#include "vmm/cr.h"
+#include "vmm/hw/cpu_hw.h"
+#include "vmm/lapic.h"
+#include "vmm/mmio_emul.h"
+#include "vmm/msr.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+#define DR6_FIXED1 0xffff0ff0ULL
+#define DR6_HITS 0xfULL      /* B0-B3: of this exception only */
+#define DR6_CAUSES 0x600fULL /* what an exit can report: B0-B3, BD, BS */
+#define DR7_GD BIT64(13)
+#define DEBUGCTL_LBR_BTF 3ULL
+
+typedef enum exit_action exit_handler(struct vcpu *vcpu, const struct vcpu_exit *exit);
+
+static enum exit_action resume(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	return ACT_RESUME;
+}
+
+/*
+ * PAUSE has done its work by giving up the rest of its wait; INVD and WBINVD have none, as guest
+ * memory is coherent and another VM's cache lines are not a guest's to throw away.
+ */
+static enum exit_action skip(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	return ACT_SKIP;
+}
+
+static enum exit_action halt(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	return ACT_HALT;
+}
+
+static enum exit_action undefined(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)exit;
+	return vcpu_fault_noerr(vcpu, X86_UD);
+}
+
+static enum exit_action privileged(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)exit;
+	return vcpu_fault(vcpu, X86_GP, 0);
+}
+
+static enum exit_action cpuid(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	struct cpuid_regs regs;
+
+	(void)exit;
+	cpuid_guest(vcpu, (uint32_t)vcpu->gpr[REG_RAX], (uint32_t)vcpu->gpr[REG_RCX], &regs);
+	vcpu->gpr[REG_RAX] = regs.eax;
+	vcpu->gpr[REG_RBX] = regs.ebx;
+	vcpu->gpr[REG_RCX] = regs.ecx;
+	vcpu->gpr[REG_RDX] = regs.edx;
+	return ACT_SKIP;
+}
+
+static enum exit_action rdmsr(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	uint64_t value;
+
+	(void)exit;
+	if (!msr_read(vcpu, (uint32_t)vcpu->gpr[REG_RCX], &value)) {
+		return vcpu_fault(vcpu, X86_GP, 0);
+	}
+	vcpu->gpr[REG_RAX] = (uint32_t)value;
+	vcpu->gpr[REG_RDX] = value >> 32;
+	return ACT_SKIP;
+}
+
+static enum exit_action wrmsr(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	uint64_t value = (uint32_t)vcpu->gpr[REG_RAX] | vcpu->gpr[REG_RDX] << 32;
+
+	(void)exit;
+	if (!msr_write(vcpu, (uint32_t)vcpu->gpr[REG_RCX], value)) {
+		return vcpu_fault(vcpu, X86_GP, 0);
+	}
+	return ACT_SKIP;
+}
+
+/* Carrying an instruction out needs its bytes and its page tables in RAM. */
+static enum exit_action memory(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	if (exit->mem.mapped && cpu_virt->fix_fault(vcpu->vm, exit->mem.gpa, exit->mem.fetch)) {
+		return ACT_RESUME;
+	}
+	if (exit->mem.fetch) {
+		return vcpu_kill(vcpu, "instruction fetch outside its memory");
+	}
+	if (exit->mem.in_walk) {
+		return vcpu_kill(vcpu, "page tables outside its memory");
+	}
+	return mmio_emulate(vcpu, exit);
+}
+
+/*
+ * An intercepted exception goes back to the guest: intercepting makes each delivery an exit, so
+ * a guest that nests them for ever does not hang the processor ([SDM3] "Alignment Check
+ * Exception", errata of endless #AC and #DB).
+ */
+static enum exit_action exception(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	enum x86_exception vector = exit->exception.vector;
+
+	if (vector == X86_PF) {
+		return vcpu_page_fault(vcpu, gva(exit->exception.dr6), exit->exception.error);
+	}
+	if (vector == X86_DB) {
+		/* The exit came before DR6, DR7.GD and DEBUGCTL changed. */
+		uint64_t dr6 = cpu_read_dr(6) & ~DR6_HITS;
+
+		cpu_write_dr(6, dr6 | (exit->exception.dr6 & DR6_CAUSES) | DR6_FIXED1);
+		cpu_virt->set_reg(vcpu, REG_DR7, cpu_virt->get_reg(vcpu, REG_DR7) & ~DR7_GD);
+		cpu_virt->set_reg(vcpu, REG_DEBUGCTL,
+		        cpu_virt->get_reg(vcpu, REG_DEBUGCTL) & ~DEBUGCTL_LBR_BTF);
+	}
+	if (exit->exception.has_error) {
+		return vcpu_fault(vcpu, vector, exit->exception.error);
+	}
+	return vcpu_fault_noerr(vcpu, vector);
+}
+
+static enum exit_action task_switch(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	vm_log(vcpu->vm, LOG_ERROR, "vCPU %u: task switch to selector 0x%x", vcpu->index,
+	        exit->task.selector);
+	return vcpu_kill(vcpu, "hardware task switch, which is not emulated");
+}
+
+static enum exit_action triple_fault(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	return ACT_SHUTDOWN;
+}
+
+static enum exit_action tpr_below(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)exit;
+	lapic_tpr_changed(&vcpu->lapic);
+	return ACT_RESUME;
+}
+
+/* The processor wrote the register and moved on: RIP is past the instruction. */
+static enum exit_action apic_write(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	lapic_write_done(&vcpu->lapic, exit->apic.offset);
+	return ACT_RESUME;
+}
+
+static enum exit_action eoi(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	lapic_eoi_done(&vcpu->lapic, exit->eoi.vector);
+	return ACT_RESUME;
+}
+
+static enum exit_action failed(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)exit;
+	return vcpu_kill(vcpu, "the processor refused to enter the guest");
+}
+
+static exit_handler *const handlers[EXIT_KIND_COUNT] = {
+        [EXIT_NONE] = resume,
+        [EXIT_CPUID] = cpuid,
+        [EXIT_IO] = pio_handle_exit,
+        [EXIT_MEM] = memory,
+        [EXIT_RDMSR] = rdmsr,
+        [EXIT_WRMSR] = wrmsr,
+        [EXIT_CR] = cr_handle_exit,
+        [EXIT_DR] = dr_handle_exit,
+        [EXIT_XSETBV] = xsetbv_handle_exit,
+        [EXIT_HLT] = halt,
+        [EXIT_PAUSE] = skip,
+        [EXIT_MWAIT] = undefined,
+        [EXIT_EXCEPTION] = exception,
+        [EXIT_HYPERCALL] = undefined, /* no interface is announced in CPUID */
+        [EXIT_UNDEFINED] = undefined,
+        [EXIT_PRIVILEGED] = privileged,
+        [EXIT_CACHE] = skip,
+        [EXIT_TASK_SWITCH] = task_switch,
+        [EXIT_TRIPLE_FAULT] = triple_fault,
+        [EXIT_TPR_BELOW] = tpr_below,
+        [EXIT_APIC_WRITE] = apic_write,
+        [EXIT_EOI] = eoi,
+        [EXIT_SIGNAL] = resume,
+        [EXIT_FAILED] = failed,
+};
+
+const char *const exit_kind_names[EXIT_KIND_COUNT] = {
+        [EXIT_NONE] = "none",
+        [EXIT_CPUID] = "cpuid",
+        [EXIT_IO] = "io",
+        [EXIT_MEM] = "memory",
+        [EXIT_RDMSR] = "rdmsr",
+        [EXIT_WRMSR] = "wrmsr",
+        [EXIT_CR] = "cr",
+        [EXIT_DR] = "dr",
+        [EXIT_XSETBV] = "xsetbv",
+        [EXIT_HLT] = "hlt",
+        [EXIT_PAUSE] = "pause",
+        [EXIT_MWAIT] = "mwait",
+        [EXIT_EXCEPTION] = "exception",
+        [EXIT_HYPERCALL] = "hypercall",
+        [EXIT_UNDEFINED] = "undefined",
+        [EXIT_PRIVILEGED] = "privileged",
+        [EXIT_CACHE] = "cache",
+        [EXIT_TASK_SWITCH] = "task switch",
+        [EXIT_TRIPLE_FAULT] = "triple fault",
+        [EXIT_TPR_BELOW] = "tpr below",
+        [EXIT_APIC_WRITE] = "apic write",
+        [EXIT_EOI] = "eoi",
+        [EXIT_SIGNAL] = "signal",
+        [EXIT_FAILED] = "failed",
+};
+
+_Static_assert(EXIT_KIND_COUNT == EXIT_FAILED + 1, "a new kind of exit needs a row in both tables");
+_Static_assert(EXIT_KIND_COUNT <= STATS_KINDS, "statistics count every kind");
+
+enum exit_action vcpu_exit_dispatch(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	if ((unsigned)exit->kind >= EXIT_KIND_COUNT || !handlers[exit->kind]) {
+		return vcpu_kill(vcpu, "an exit that nobody handles");
+	}
+	return handlers[exit->kind](vcpu, exit);
+}
