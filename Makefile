@@ -5,6 +5,8 @@
 # core and hosted (ASan, UBSan) for tests/test_*.c.
 
 B := build
+# V=1 shows the commands.
+Q := $(if $(V),,@)
 CC := gcc
 NASM := nasm
 CORE_DIRS := vmm/lib vmm/hw vmm vmx devices devices/backend devices/passthrough hypercall vmbus

@@ -17,18 +17,20 @@ $(B)/hosted/vmm/lib/string.o: UNIT_CFLAGS += -Dmemcpy=hv_memcpy -Dmemmove=hv_mem
 
 $(B)/hosted/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+	@echo "  CC   $< (hosted)"
+	$(Q)$(CC) $(UNIT_CFLAGS) -c -o $@ $<
 
 $(B)/hosted/libpure.a: $(HOSTED)
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(B)/hosted/libfake.a: $(FAKES)
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 # Fakes first: what a fake defines is not taken from the real file.
 $(B)/unit/%: $(B)/hosted/tests/%.o $(B)/hosted/libfake.a $(B)/hosted/libpure.a
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< -Wl,--start-group $(B)/hosted/libfake.a $(B)/hosted/libpure.a \
+	@echo "  LD   $@"
+	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $< -Wl,--start-group $(B)/hosted/libfake.a $(B)/hosted/libpure.a \
 		-Wl,--end-group $(UNIT_LIBS) $($(notdir $@)_LIBS)
 
 .PHONY: unit

@@ -13,23 +13,26 @@ CORE_OBJS := $(patsubst %.c,$(B)/core/%.o,$(PURE) $(HW) $(CORE_ONLY)) \
 core: $(B)/core.elf ## build the hypervisor's core, build/core.elf
 
 $(B)/core.elf: $(CORE_OBJS) vmm/core.ld
-	$(CC) $(CORE_CFLAGS) $(CORE_LDFLAGS) -o $@ $(CORE_OBJS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(CORE_CFLAGS) $(CORE_LDFLAGS) -o $@ $(CORE_OBJS)
 
 $(B)/core/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CORE_CFLAGS) -c -o $@ $<
+	@echo "  CC   $<"
+	$(Q)$(CC) $(CORE_CFLAGS) -c -o $@ $<
 
 # Assembler sources include build/offsets.inc, generated from vmx/asm_offsets.c: each
 # line '->NAME value' of its assembly output becomes an equate.
 $(B)/offsets.s: vmx/asm_offsets.c
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -flto -ffat-lto-objects,$(CORE_CFLAGS)) -S -o $@ $<
+	$(Q)$(CC) $(filter-out -flto -ffat-lto-objects,$(CORE_CFLAGS)) -S -o $@ $<
 
 $(B)/offsets.inc: $(B)/offsets.s
-	awk '/->/ { sub(/.*->/, ""); gsub(/[$$"]/, ""); print $$1 " equ " $$2 }' $< > $@
+	$(Q)awk '/->/ { sub(/.*->/, ""); gsub(/[$$"]/, ""); print $$1 " equ " $$2 }' $< > $@
 
 $(B)/core/%.asm.o: %.asm $(B)/offsets.inc
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -g -F dwarf -I. -I$(B)/ -o $@ $<
+	@echo "  NASM $<"
+	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -I$(B)/ -o $@ $<
 
 -include $(CORE_OBJS:.o=.d) $(B)/offsets.d
