@@ -100,3 +100,38 @@ uint64_t cpu_rdtsc(void)
 void cpu_pause(void)
 {
 }
+
+uint64_t fake_dr[8];
+uint64_t fake_cr2, fake_xcr0;
+
+uint64_t cpu_read_dr(unsigned n)
+{
+	return fake_dr[n];
+}
+
+void cpu_write_dr(unsigned n, uint64_t v)
+{
+	fake_dr[n] = v;
+}
+
+uint64_t cpu_read_cr2(void)
+{
+	return fake_cr2;
+}
+
+void cpu_write_cr2(uint64_t v)
+{
+	fake_cr2 = v;
+}
+
+uint64_t cpu_xgetbv(uint32_t index)
+{
+	return index == 0 ? fake_xcr0 : 0;
+}
+
+void cpu_xsetbv(uint32_t index, uint64_t v)
+{
+	if (index == 0) {
+		fake_xcr0 = v;
+	}
+}
