@@ -65,13 +65,17 @@ __must_check bool event_queue_exception(
  * takes precedence. */
 void event_requeue(struct vcpu *vcpu, const struct event *event);
 
+/* Nothing waits, nothing is asked of the back end: part of a vCPU's reset, after the back end's. */
+void event_reset(struct vcpu *vcpu);
+
 /*
  * Just before entry: hand the next event to the back end (pending event, NMI, ExtINT from
- * the PIC, local APIC), and ask for window exits for what has to wait.
+ * the PIC, local APIC), and ask for window exits for what has to wait. Serves and clears
+ * VCPU_REQ_IRQ and VCPU_REQ_NMI.
  */
 void event_prepare_entry(struct vcpu *vcpu);
 
-/* Is there anything that wakes a halted vCPU? */
+/* Is there anything that wakes a halted vCPU? It is loaded. */
 bool event_wakes(struct vcpu *vcpu);
 
 #endif

@@ -98,13 +98,18 @@ static void set_chips_locked(struct irq_router *r, unsigned gsi, bool level)
 void irq_source_set(struct irq_source *s, bool level)
 {
 	struct irq_router *r = s->router;
-	uint8_t bit = (uint8_t)(1U << s->index);
-
-	spin_lock(&r->lock);
 	uint8_t *levels = &r->lines[s->gsi].levels;
-	bool was = *levels != 0;
+	uint8_t bit = (uint8_t)(1U << s->index);
+	bool was;
 
-	*levels = (uint8_t)(level ? *levels | bit : *levels & ~bit);
+	/* Devices tell their level on every access; nobody else changes this bit meanwhile. */
+	if (((__atomic_load_n(levels, __ATOMIC_RELAXED) & bit) != 0) == level) {
+		return;
+	}
+	spin_lock(&r->lock);
+	was = *levels != 0;
+	__atomic_store_n(
+	        levels, (uint8_t)(level ? *levels | bit : *levels & ~bit), __ATOMIC_RELAXED);
 	if (was != (*levels != 0)) {
 		set_chips_locked(r, s->gsi, !was);
 	}

@@ -54,7 +54,8 @@ struct irq_router {
 	void *pic;
 	const struct irq_chip_ops *ioapic_ops; /* (c) NULL = absent */
 	void *ioapic;
-	uint32_t extint; /* [a] the PIC's output */
+	uint32_t extint;      /* [a] the PIC's output */
+	uint32_t lowest_next; /* [a] where lowest-priority delivery looks first */
 };
 
 struct irq_source {
@@ -121,7 +122,7 @@ struct apic_msg {
 };
 
 /*
- * Deliver to every local APIC that matches (lapic.c). Returns how many accepted it. Takes no lock:
+ * Deliver to every local APIC that matches (lapic_ipi.c). Returns how many accepted it. Takes no lock:
  * the IOAPIC calls it with the router's lock held.
  */
 unsigned apic_deliver(struct vm *vm, const struct apic_msg *msg);

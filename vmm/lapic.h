@@ -48,18 +48,34 @@ enum lapic_reg {
 	LAPIC_SELF_IPI = 0x3f0,
 };
 
+enum lapic_timer_mode { /* LVT timer bits 18:17 */
+	LAPIC_TIMER_ONE_SHOT,
+	LAPIC_TIMER_PERIODIC,
+	LAPIC_TIMER_TSC_DEADLINE,
+	LAPIC_TIMER_RESERVED,
+};
+
 struct lapic {
-	uint8_t *regs;            /* (c) the page; [v] contents */
-	struct vcpu *vcpu;        /* (c) */
-	uint64_t base;            /* (v) IA32_APIC_BASE */
-	uint64_t pir[4];          /* [a] vectors posted by others, folded into IRR by the owner */
-	uint64_t pir_level[4];    /* [a] trigger mode of each posted vector */
-	uint32_t pir_notify;      /* [a] 1 = something is in pir */
-	uint32_t esr_pending;     /* (v) errors since the last ESR write */
+	uint8_t *regs;     /* (c) the page; [v] contents, but for registers that routing reads */
+	struct vcpu *vcpu; /* (c) */
+	uint64_t base;     /* (v) IA32_APIC_BASE; read anywhere */
+	uint64_t pir[4];   /* [a] vectors posted by others, folded into IRR by the owner */
+	uint64_t pir_level[4]; /* [a] trigger mode of each posted vector */
+	uint32_t pir_notify;   /* [a] 1 = something is in pir or extint_msg */
+	uint32_t extint_msg;   /* [a] an ExtINT message arrived: the PIC's turn once */
+	uint32_t extint_gate; /* [a] 1 = the PIC's output reaches this vCPU; written by the owner */
+	uint32_t esr_pending; /* [a] errors since the last ESR write */
+	uint32_t attention;   /* (v) 1 = IRR, ISR or TPR changed: look before the next entry */
+	uint8_t tpr_threshold; /* (v) as given to the back end */
+	bool tmr_changed;      /* (v) since eoi_exits was given to the back end */
+	uint64_t eoi_exits[4]; /* (v) as given to the back end */
+
+	uint8_t timer_mode;       /* (v) enum lapic_timer_mode, as last written */
+	uint8_t timer_shift;      /* (v) log2 of TSC ticks a count */
+	bool timer_armed;         /* (v) a count is running */
 	uint64_t tsc_deadline;    /* (v) guest TSC; 0 = disarmed */
-	uint64_t timer_start_ns;  /* (v) host clock when the count was written */
-	uint64_t timer_period_ns; /* (v) full count */
-	uint64_t eoi_exits[4];    /* (v) as given to the back end */
+	uint64_t timer_start_tsc; /* (v) host TSC when this count began */
+	uint64_t timer_full_tsc;  /* (v) the whole count in TSC ticks */
 	struct timer timer;       /* (v) */
 };
 
@@ -92,8 +108,9 @@ void lapic_fold(struct lapic *apic);
 /* Without intr_delivery: the vector to deliver now (above PPR), or -1; and the INTA for it. */
 int lapic_pending(struct lapic *apic);
 void lapic_ack(struct lapic *apic, uint8_t vector);
-/* A vector is pending that could be delivered if RFLAGS.IF were 1 (wakes HLT). */
-bool lapic_has_interrupt(struct lapic *apic);
+/* A vector is pending that could be delivered if RFLAGS.IF were 1 (wakes HLT). Own CPU; changes
+ * nothing. */
+bool lapic_has_interrupt(const struct lapic *apic);
 /* The processor ended a vector itself (EOI exit): tell the IOAPIC. */
 void lapic_eoi_done(struct lapic *apic, uint8_t vector);
 /* TPR changed (TPR-below-threshold exit). */
@@ -101,7 +118,9 @@ void lapic_tpr_changed(struct lapic *apic);
 
 /* ExtINT from the 8259 pair can reach this vCPU: LINT0 open in ExtINT mode, or the APIC is off. */
 bool lapic_extint_open(const struct lapic *apic);
-/* NMI at LINT1 (unused by the platform, but programmable). */
+/* An ExtINT message for this vCPU: the 8259 pair is asked once. Any CPU. */
+void lapic_post_extint(struct lapic *apic);
+/* Any CPU: */
 bool lapic_enabled(const struct lapic *apic); /* software-enabled and globally enabled */
 bool lapic_x2apic(const struct lapic *apic);
 uint32_t lapic_id(const struct lapic *apic);

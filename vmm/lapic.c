@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The local APIC's registers and the way of a vector through them: posted, requested, in service.
+// Specs: [SDM3] "Advanced Programmable Interrupt Controller (APIC)", "Interrupt Acceptance for
+// Fixed Interrupts", "Task Priority Register", "Signaling Interrupt Servicing Completion".
+#include "vmm/lapic.h"
+#include "vmm/cpu_virt.h"
+#include "vmm/lapic_regs.h"
+#include "vmm/lib/string.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+#define PRIORITY_CLASS 0xf0
+
+static inline bool intr_delivery(void)
+{
+	return cpu_virt->caps()->apic.intr_delivery;
+}
+
+void lapic_init(struct lapic *apic, struct vcpu *vcpu, uint8_t *regs)
+{
+	memset(apic, 0, sizeof(*apic));
+	apic->regs = regs;
+	apic->vcpu = vcpu;
+	lapic_timer_init(apic);
+}
+
+void lapic_set_identity(struct lapic *apic)
+{
+	uint32_t id = apic->vcpu->index;
+
+	if (lapic_x2apic(apic)) {
+		/* [SDM3] "Deriving Logical x2APIC ID from the Local x2APIC ID" */
+		lapic_set(apic, LAPIC_ID, id);
+		lapic_set(apic, LAPIC_LDR, id >> 4 << 16 | 1U << (id & 15));
+	} else {
+		lapic_set(apic, LAPIC_ID, id << LAPIC_ID_SHIFT);
+		lapic_set(apic, LAPIC_LDR, 0);
+	}
+}
+
+/* [SDM3] "Local APIC State After Power-Up or Reset", "... After an INIT Reset". */
+void lapic_reset(struct lapic *apic, bool power_on)
+{
+	bool boot = apic->vcpu->index == 0;
+
+	lapic_timer_stop(apic);
+	apic->timer_mode = LAPIC_TIMER_ONE_SHOT;
+	if (power_on) {
+		__atomic_store_n(&apic->base,
+		        LAPIC_DEFAULT_BASE | APIC_BASE_EN | (boot ? APIC_BASE_BSP : 0),
+		        __ATOMIC_RELAXED);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		__atomic_store_n(&apic->pir[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&apic->pir_level[i], 0, __ATOMIC_RELAXED);
+		apic->eoi_exits[i] = 0;
+	}
+	__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&apic->extint_msg, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&apic->esr_pending, 0, __ATOMIC_RELAXED);
+	apic->attention = 0;
+	apic->tmr_changed = false;
+	apic->tpr_threshold = 0;
+	memset(apic->regs, 0, PAGE_SIZE);
+	lapic_set_identity(apic);
+	lapic_set(apic, LAPIC_VERSION, LAPIC_VERSION_VALUE);
+	lapic_set(apic, LAPIC_DFR, ~0U);
+	lapic_set(apic, LAPIC_SVR, SVR_VECTOR);
+	for (uint32_t lvt = LAPIC_LVT_TIMER; lvt <= LAPIC_LVT_ERROR; lvt += 16) {
+		lapic_set(apic, lvt, LVT_MASKED);
+	}
+	if (power_on && boot) {
+		/*
+		 * The state a PC's firmware leaves ("virtual wire"), not the processor's: without
+		 * it the 8259 pair would be cut off for guests that never touch the APIC.
+		 */
+		lapic_set(apic, LAPIC_LVT_LINT0, LVT_DELIVERY_EXTINT);
+	}
+	lapic_timer_divide_written(apic);
+	lapic_update_extint_gate(apic);
+	cpu_virt->apic_set_mode(apic->vcpu, apic->base);
+	if (intr_delivery()) {
+		cpu_virt->apic_set_irr(apic->vcpu, -1);
+		cpu_virt->apic_set_isr(apic->vcpu, -1);
+		cpu_virt->apic_set_eoi_exits(apic->vcpu, apic->eoi_exits);
+	} else if (cpu_virt->caps()->apic.tpr_shadow) {
+		cpu_virt->apic_set_tpr_threshold(apic->vcpu, 0);
+	}
+}
+
+static uint64_t base_of(const struct lapic *apic)
+{
+	return __atomic_load_n(&apic->base, __ATOMIC_RELAXED);
+}
+
+bool lapic_enabled(const struct lapic *apic)
+{
+	return (base_of(apic) & APIC_BASE_EN) && (lapic_get(apic, LAPIC_SVR) & SVR_ENABLE);
+}
+
+bool lapic_x2apic(const struct lapic *apic)
+{
+	return (~base_of(apic) & (APIC_BASE_EN | APIC_BASE_EXTD)) == 0;
+}
+
+uint32_t lapic_id(const struct lapic *apic)
+{
+	return apic->vcpu->index;
+}
+
+/* --- the 8259 pair --- */
+
+void lapic_update_extint_gate(struct lapic *apic)
+{
+	uint32_t lint0 = lapic_get(apic, LAPIC_LVT_LINT0);
+	bool open;
+
+	if (apic->base & APIC_BASE_EN) {
+		open = (lint0 & (LVT_MASKED | LVT_DELIVERY)) == LVT_DELIVERY_EXTINT;
+	} else {
+		/* LINT0 is INTR then, and only the boot processor's is wired. */
+		open = apic->vcpu->index == 0;
+	}
+	/* Pairs with irq_set_extint(): it sees the gate, or our next look sees the line. */
+	__atomic_store_n(&apic->extint_gate, open, __ATOMIC_SEQ_CST);
+}
+
+bool lapic_extint_open(const struct lapic *apic)
+{
+	return __atomic_load_n(&apic->extint_gate, __ATOMIC_SEQ_CST) != 0 ||
+	       __atomic_load_n(&apic->extint_msg, __ATOMIC_RELAXED) != 0;
+}
+
+static void notify(struct lapic *apic)
+{
+	if (!__atomic_exchange_n(&apic->pir_notify, 1, __ATOMIC_SEQ_CST)) {
+		vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
+	}
+}
+
+void lapic_post_extint(struct lapic *apic)
+{
+	__atomic_store_n(&apic->extint_msg, 1, __ATOMIC_RELEASE);
+	notify(apic);
+}
+
+/* --- vectors: posted, requested, in service --- */
+
+void lapic_post(struct lapic *apic, uint8_t vector, bool level)
+{
+	unsigned word = vector / 64;
+	uint64_t bit = BIT64(vector % 64);
+
+	if (level) {
+		__atomic_fetch_or(&apic->pir_level[word], bit, __ATOMIC_RELAXED);
+	} else if (__atomic_load_n(&apic->pir_level[word], __ATOMIC_RELAXED) & bit) {
+		__atomic_fetch_and(&apic->pir_level[word], ~bit, __ATOMIC_RELAXED);
+	}
+	__atomic_fetch_or(&apic->pir[word], bit, __ATOMIC_RELEASE);
+	notify(apic);
+}
+
+/* Up to 32 vectors into IRR; TMR says which of them are level-triggered. */
+static void accept_word(struct lapic *apic, uint32_t i, uint32_t bits, uint32_t level)
+{
+	uint32_t tmr = lapic_get(apic, LAPIC_TMR + i * 16);
+	uint32_t new_tmr = (tmr & ~bits) | (level & bits);
+
+	lapic_set(apic, LAPIC_IRR + i * 16, lapic_get(apic, LAPIC_IRR + i * 16) | bits);
+	if (new_tmr != tmr) {
+		lapic_set(apic, LAPIC_TMR + i * 16, new_tmr);
+		apic->tmr_changed = true;
+	}
+	apic->attention = 1;
+}
+
+void lapic_accept(struct lapic *apic, uint8_t vector, bool level)
+{
+	uint32_t bit = 1U << (vector & 31);
+
+	accept_word(apic, vector / 32, bit, level ? bit : 0);
+}
+
+static void give_eoi_exits(struct lapic *apic)
+{
+	uint64_t bitmap[4];
+
+	for (uint32_t i = 0; i < 4; i++) {
+		bitmap[i] = lapic_get(apic, LAPIC_TMR + i * 32) |
+		            (uint64_t)lapic_get(apic, LAPIC_TMR + i * 32 + 16) << 32;
+	}
+	apic->tmr_changed = false;
+	if (memcmp(bitmap, apic->eoi_exits, sizeof(bitmap)) != 0) {
+		memcpy(apic->eoi_exits, bitmap, sizeof(bitmap));
+		cpu_virt->apic_set_eoi_exits(apic->vcpu, bitmap);
+	}
+}
+
+void lapic_fold(struct lapic *apic)
+{
+	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_SEQ_CST);
+		for (uint32_t i = 0; i < 4; i++) {
+			if (!__atomic_load_n(&apic->pir[i], __ATOMIC_RELAXED)) {
+				continue;
+			}
+			uint64_t bits = __atomic_exchange_n(&apic->pir[i], 0, __ATOMIC_ACQUIRE);
+			uint64_t level = __atomic_load_n(&apic->pir_level[i], __ATOMIC_RELAXED);
+
+			accept_word(apic, i * 2, (uint32_t)bits, (uint32_t)level);
+			accept_word(
+			        apic, i * 2 + 1, (uint32_t)(bits >> 32), (uint32_t)(level >> 32));
+		}
+	}
+	if (apic->attention && intr_delivery()) {
+		apic->attention = 0;
+		if (apic->tmr_changed) {
+			give_eoi_exits(apic);
+		}
+		cpu_virt->apic_set_irr(apic->vcpu, lapic_vector_highest(apic, LAPIC_IRR));
+	}
+}
+
+/* Vectors compare by their upper half; 0 = none. */
+static uint32_t class_of(int vector)
+{
+	return vector < 0 ? 0 : (uint32_t)vector & PRIORITY_CLASS;
+}
+
+/* [SDM3] "Processor Priority Register": the higher of TPR and the vector in service. */
+uint32_t lapic_ppr(const struct lapic *apic)
+{
+	uint32_t tpr = lapic_get(apic, LAPIC_TPR) & 0xffU;
+	uint32_t in_service = class_of(lapic_vector_highest(apic, LAPIC_ISR));
+
+	return (tpr & PRIORITY_CLASS) >= in_service ? tpr : in_service;
+}
+
+static void set_threshold(struct lapic *apic, uint8_t threshold)
+{
+	if (threshold != apic->tpr_threshold) {
+		apic->tpr_threshold = threshold;
+		cpu_virt->apic_set_tpr_threshold(apic->vcpu, threshold);
+	}
+}
+
+int lapic_pending(struct lapic *apic)
+{
+	uint8_t threshold = 0;
+	uint32_t wanted;
+	int vector;
+
+	lapic_fold(apic);
+	if (!apic->attention) {
+		return -1;
+	}
+	vector = lapic_vector_highest(apic, LAPIC_IRR);
+	wanted = class_of(vector);
+	if (wanted <= (lapic_ppr(apic) & PRIORITY_CLASS)) {
+		/* Nothing to do until IRR, ISR or TPR change; all that changes them says so. */
+		apic->attention = 0;
+		/* [SDM3] "TPR Virtualization": but for a shadowed TPR. It alone in the way? */
+		if (wanted > class_of(lapic_vector_highest(apic, LAPIC_ISR))) {
+			threshold = (uint8_t)(wanted >> 4);
+		}
+		vector = -1;
+	}
+	if (cpu_virt->caps()->apic.tpr_shadow) {
+		set_threshold(apic, threshold);
+	}
+	return vector;
+}
+
+void lapic_ack(struct lapic *apic, uint8_t vector)
+{
+	lapic_vector_put(apic, LAPIC_IRR, vector, false);
+	lapic_vector_put(apic, LAPIC_ISR, vector, true);
+}
+
+bool lapic_has_interrupt(const struct lapic *apic)
+{
+	int highest = lapic_vector_highest(apic, LAPIC_IRR);
+
+	for (int i = 3; i >= 0; i--) {
+		uint64_t bits = __atomic_load_n(&apic->pir[i], __ATOMIC_ACQUIRE);
+
+		if (bits != 0) {
+			int posted = i * 64 + (int)bit_last(bits);
+
+			highest = posted > highest ? posted : highest;
+			break;
+		}
+	}
+	return class_of(highest) > (lapic_ppr(apic) & PRIORITY_CLASS);
+}
+
+void lapic_eoi_done(struct lapic *apic, uint8_t vector)
+{
+	if (lapic_vector_test(apic, LAPIC_TMR, vector)) {
+		irq_eoi(apic->vcpu->vm, vector);
+	}
+}
+
+void lapic_end_of_interrupt(struct lapic *apic)
+{
+	int vector = lapic_vector_highest(apic, LAPIC_ISR);
+
+	if (vector < 0) {
+		return;
+	}
+	lapic_vector_put(apic, LAPIC_ISR, (unsigned)vector, false);
+	apic->attention = 1;
+	if (intr_delivery()) {
+		cpu_virt->apic_set_isr(apic->vcpu, lapic_vector_highest(apic, LAPIC_ISR));
+	}
+	lapic_eoi_done(apic, (uint8_t)vector);
+}
+
+void lapic_tpr_changed(struct lapic *apic)
+{
+	apic->attention = 1;
+}
+
+uint64_t lapic_get_cr8(const struct lapic *apic)
+{
+	return lapic_get(apic, LAPIC_TPR) >> 4 & 0xfU;
+}
+
+void lapic_set_cr8(struct lapic *apic, uint64_t value)
+{
+	lapic_set(apic, LAPIC_TPR, (uint32_t)(value & 0xfU) << 4);
+	lapic_tpr_changed(apic);
+}
+
+/* --- errors and local sources --- */
+
+void lapic_error(struct lapic *apic, uint32_t esr_bits)
+{
+	__atomic_fetch_or(&apic->esr_pending, esr_bits, __ATOMIC_RELAXED);
+	lapic_lvt_fire(apic, LAPIC_LVT_ERROR);
+}
+
+void lapic_lvt_fire(struct lapic *apic, uint32_t lvt_offset)
+{
+	uint32_t lvt = lapic_get(apic, lvt_offset);
+
+	if (lvt & LVT_MASKED) {
+		return;
+	}
+	if ((lvt & LVT_VECTOR) >= LAPIC_FIRST_VECTOR) {
+		lapic_post(apic, (uint8_t)lvt, false);
+	} else if (lvt_offset == LAPIC_LVT_ERROR) {
+		/* No error interrupt for the error interrupt's own vector. */
+		__atomic_fetch_or(&apic->esr_pending, ESR_RECEIVE_ILLEGAL, __ATOMIC_RELAXED);
+	} else {
+		lapic_error(apic, ESR_RECEIVE_ILLEGAL);
+	}
+}
