@@ -20,6 +20,8 @@ struct acpi_info {
 	uint16_t pm_timer_port;                /* 0 = none */
 	uint16_t pm1a_cnt_port, pm1b_cnt_port; /* 0 = none */
 	uint8_t s5_slp_typ_a, s5_slp_typ_b;
+	uint16_t reset_port; /* FADT reset register in I/O space; 0 = none */
+	uint8_t reset_value;
 	bool s5_valid;      /* the DSDT's \_S5 package was found and is plain */
 	uint64_t mcfg_base; /* 0 = none */
 	uint64_t dmar;      /* physical address of the DMAR table, 0 = none */

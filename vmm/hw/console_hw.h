@@ -30,4 +30,8 @@ void console_set_notify(void (*tx_space)(void), void (*rx_ready)(void));
 /* Write everything out, waiting for the UART. Panic and power-off only. */
 void console_flush(void);
 
+/* From here on every line waits for the UART, and locks held by CPUs that were stopped do not
+ * count. The other CPUs are parked. */
+void console_panic_begin(void);
+
 #endif

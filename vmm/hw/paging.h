@@ -13,7 +13,12 @@
 #define DEVICE_MAP_BASE 0xffffc00000000000ULL
 #define STACK_MAP_BASE 0xffffd00000000000ULL
 
-/* Build the tables and switch to them; ends use of the loader's. Boot processor only. */
+/*
+ * Build the tables and switch to them; ends use of the loader's. Boot processor only.
+ * Calls page_alloc_init() first. bi is the loader's identity-mapped pointer and is dead
+ * afterwards, like every such pointer: go on with
+ *     bi = phys_to_virt(hpa((uintptr_t)bi));
+ */
 void paging_init(const struct boot_info *bi);
 /* Switch the calling processor to them (NXE, WP, SMEP/SMAP/UMIP where present). */
 void paging_use(void);

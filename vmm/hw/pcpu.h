@@ -32,6 +32,12 @@ extern struct pcpu pcpus[MAX_CPUS];
 
 struct pcpu *pcpu_this(void);
 unsigned pcpu_count(void);
+void pcpu_set_count(unsigned n); /* start-up only */
+
+/* Selectors of every CPU's GDT: VMCS host state. Data is for SS only; DS to GS hold null. */
+#define HOST_CS 0x08
+#define HOST_SS 0x10
+#define HOST_TR 0x18
 
 /* --- start-up, in this order, from vmm/main.c --- */
 
@@ -56,5 +62,9 @@ unsigned smp_start(const struct boot_info *bi, void (*entry)(struct pcpu *cpu));
  * IDT stub (idle CPU) and from the VM-exit path (interrupt acknowledged on exit).
  */
 void host_interrupt(uint8_t vector);
+
+/* For the VM-exit path after an NMI took the guest out: run the NMI handler, whose IRET also
+ * ends the blocking of further ones. */
+void host_nmi(void);
 
 #endif
