@@ -2,9 +2,9 @@
 
 CORE_CFLAGS := $(BASE) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel \
 	-fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fno-omit-frame-pointer -fcf-protection=none -fno-strict-aliasing -flto -ffat-lto-objects
+	-fno-omit-frame-pointer -fcf-protection=none -fno-strict-aliasing -flto=auto -ffat-lto-objects
 CORE_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,vmm/core.ld -Wl,-z,max-page-size=4096 \
-	-Wl,--build-id=none -Wl,--fatal-warnings
+	-Wl,--build-id=none -Wl,--fatal-warnings -Wl,-z,noexecstack
 
 CORE_OBJS := $(patsubst %.c,$(B)/core/%.o,$(PURE) $(HW) $(CORE_ONLY)) \
 	$(patsubst %.asm,$(B)/core/%.asm.o,$(ASM))
@@ -25,7 +25,7 @@ $(B)/core/%.o: %.c
 # line '->NAME value' of its assembly output becomes an equate.
 $(B)/offsets.s: vmx/asm_offsets.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -flto -ffat-lto-objects,$(CORE_CFLAGS)) -S -o $@ $<
+	$(Q)$(CC) $(filter-out -flto=auto -ffat-lto-objects,$(CORE_CFLAGS)) -S -o $@ $<
 
 $(B)/offsets.inc: $(B)/offsets.s
 	$(Q)awk '/->/ { sub(/.*->/, ""); gsub(/[$$"]/, ""); print $$1 " equ " $$2 }' $< > $@

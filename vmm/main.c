@@ -4,6 +4,7 @@
  * include from every folder.
  */
 #include "boot/boot_info.h"
+#include "devices/backend/chr_console.h"
 #include "devices/platform.h"
 #include "vmm/cpuid_policy.h"
 #include "vmm/hw/acpi.h"
@@ -16,7 +17,7 @@
 #include "vmm/hw/panic.h"
 #include "vmm/hw/pcpu.h"
 #include "vmm/lapic.h"
-#include "vmm/lib/string.h"
+#include "vmm/lib/err.h"
 #include "vmm/sched.h"
 #include "vmm/vm.h"
 
@@ -35,11 +36,9 @@ static void check_boot_info(const struct boot_info *bi)
 	}
 }
 
-/* This processor, its interrupts, its clock. */
+/* This processor, its memory, its interrupts, its clock. */
 static void init_machine(const struct boot_info *bi)
 {
-	trap_init_cpu(&pcpus[0]);
-	paging_init(bi);
 	page_alloc_init(bi);
 	acpi_parse(&acpi, bi->rsdp);
 	apic_init();
@@ -51,13 +50,13 @@ static void init_machine(const struct boot_info *bi)
 	clock_set_wall(bi->wall_seconds, bi->wall_tsc);
 	apic_calibrate();
 	console_irq_init();
+	console_set_notify(chr_console_notify_tx, chr_console_notify_rx);
 	log_info("TSC: %llu.%03llu MHz by %s", (unsigned long long)clock_tsc_hz() / 1000000,
 	        (unsigned long long)clock_tsc_hz() / 1000 % 1000, clock_source_name());
 	log_info("memory: %llu MiB free", (unsigned long long)page_alloc_free_bytes() >> 20);
 }
 
-/* Each processor: virtualization on, then its loop for good. */
-static void run_cpu(struct pcpu *cpu)
+static void enable_virt(struct pcpu *cpu)
 {
 	int err = cpu_virt->cpu_enable(cpu);
 
@@ -65,6 +64,12 @@ static void run_cpu(struct pcpu *cpu)
 		die("CPU %u: %s cannot be switched on (error %d).", cpu->index, cpu_virt->name,
 		        -err);
 	}
+}
+
+/* The other processors: virtualization on, then their loop for good. */
+static void run_cpu(struct pcpu *cpu)
+{
+	enable_virt(cpu);
 	sched_loop(cpu);
 }
 
@@ -76,7 +81,26 @@ static void init_virt(const struct config *config)
 	if (cpu_virt->host_init(config->vmx_off, why, sizeof(why))) {
 		die("Candela cannot run here: %s.", why);
 	}
+	enable_virt(&pcpus[0]);
 	cpuid_policy_init(cpu_virt->caps(), clock_tsc_hz(), lapic_timer_hz());
+}
+
+/* The machine around the vCPUs; the first VM has the host's console in front. */
+static int create_platform(struct vm *vm)
+{
+	const uint64_t size = sizeof(struct platform) + sizeof(struct chr_console);
+	struct platform *p = page_alloc((size + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
+	struct chr_console *console = (struct chr_console *)(p + 1);
+
+	if (!p) {
+		return -ENOMEM;
+	}
+	chr_console_init(console);
+	if (vm->index == 0) {
+		chr_console_set_front(console);
+	}
+	platform_init(p);
+	return platform_attach(p, vm, &console->chr, clock_wall_seconds());
 }
 
 static void create_vms(const struct boot_info *bi)
@@ -84,7 +108,7 @@ static void create_vms(const struct boot_info *bi)
 	for (unsigned i = 0; i < bi->config.n_vms; i++) {
 		struct vm *vm = vm_create(&bi->config.vms[i], bi);
 
-		if (!vm || platform_create(vm, i == 0)) {
+		if (!vm || create_platform(vm)) {
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}
 	}
@@ -103,13 +127,16 @@ void core_main(const struct boot_info *loader_bi)
 	log_info("Candela " VERSION " core at %#llx, %llu KiB", (unsigned long long)bi->core_base,
 	        (unsigned long long)bi->core_len >> 10);
 	panic_init(bi);
-	init_machine(bi);
+	trap_init_cpu(&pcpus[0]);
+	paging_init(bi);
+	/* The loader's identity map is gone. */
 	bi = phys_to_virt(hpa((uintptr_t)loader_bi));
+	init_machine(bi);
 	config_log(&bi->config);
 	init_virt(&bi->config);
 	sched_init(smp_start(bi, run_cpu));
 	create_vms(bi);
 	log_info("hand-off to first entry: %llu ticks",
 	        (unsigned long long)(clock_tsc() - bi->handoff_tsc));
-	run_cpu(&pcpus[0]);
+	sched_loop(&pcpus[0]);
 }

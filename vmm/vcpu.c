@@ -81,12 +81,11 @@ static uint32_t signature(struct vcpu *vcpu)
 
 static void reset_registers(struct vcpu *vcpu, bool power_on)
 {
-	vcpu->nmi_pending = 0;
-	vcpu->pending.type = EVENT_NONE;
 	for (unsigned i = 0; i < REG_GPR_COUNT; i++) {
 		vcpu->gpr[i] = 0;
 	}
 	cpu_virt->vcpu_reset(vcpu, power_on);
+	event_reset(vcpu);
 	vcpu->gpr[REG_RDX] = signature(vcpu);
 }
 

@@ -175,6 +175,7 @@ static void op_vcpu_load(struct vcpu *vcpu)
 	if (v->cpu != cpu->index) {
 		if (v->cpu == NO_CPU) {
 			vmcs_setup(vcpu);
+			vmx_live_state_reset(vcpu);
 			vmx_reset_regs(vcpu);
 		}
 		vmcs_set_host_cpu(cpu);
