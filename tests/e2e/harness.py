@@ -205,7 +205,7 @@ class Context:
         """Type a command at the guest's prompt; returns what it printed."""
         # The echo of what is typed must not look like the answer.
         self.send_line(command + '; echo "st""atus $?"')
-        match = self.expect(r"(?ms)^(.*?)\n?^status (\d+)$", timeout, f"the answer to '{command}'")
+        match = self.expect(r"(?ms)^(.*?)\n?status (\d+)$", timeout, f"the answer to '{command}'")
         self.expect(PROMPT, timeout, "the prompt")
         if status is not None:
             self.check(int(match[2]) == status, f"'{command}' ended with status {match[2]}")

@@ -48,8 +48,9 @@ def wait_shell(t, timeout=240):
     """From power-on (or a reset) to the prompt; returns seconds of guest time to /init."""
     match = t.expect(r"guest: /init reached ([0-9.]+) s", timeout, "/init of the guest")
     t.expect(PROMPT, 60, "the guest's prompt")
-    # Messages of the kernel must not fall into the answers of commands.
-    t.shell("dmesg -n 1")
+    # Messages of the kernel must not fall into the answers of commands, and the shell must
+    # not break long lines that are typed.
+    t.shell("dmesg -n 1; stty cols 250")
     return float(match[1])
 
 

@@ -43,12 +43,15 @@ for applet in $("$bb" --list); do
 	[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 done
 cp "$repo/tests/machine/init" "$root/init"
+if [ ! -e "$root/bin/lspci" ]; then
+	cp "$repo/tests/machine/lspci" "$root/bin/lspci" # Debian's static busybox has none
+fi
 printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
 printf 'root:x:0:\n' >"$root/etc/group"
 if [ -n "$extra" ]; then
 	cp -a "$extra/." "$root/"
 fi
-chmod 755 "$root" "$root/bin/busybox" "$root/init"
+chmod 755 "$root" "$root/bin/busybox" "$root/init" "$root/bin/lspci"
 # The same tree gives the same bytes: instruction counts repeat from build to build.
 find "$root" -exec touch -h -d '2024-01-01 00:00:00 UTC' {} +
 mkdir -p "$(dirname "$out")"
