@@ -4,10 +4,8 @@
  * left the guest.
  */
 #include "vmm/guest_load.h"
-#include "vmm/hw/clock.h"
 #include "vmm/hw/panic.h"
 #include "vmm/hw/pcpu.h"
-#include "vmm/lib/fmt.h"
 #include "vmm/sched.h"
 #include "vmm/stats.h"
 #include "vmm/vm.h"
@@ -122,29 +120,4 @@ bool vm_serve_requests(uint32_t cpu)
 		done = true;
 	}
 	return done;
-}
-
-void vm_log(struct vm *vm, enum log_level level, const char *fmt, ...)
-{
-	char prefix[MAX_NAME_LEN + 8];
-	uint32_t dropped = 0;
-	bool pass;
-	va_list ap;
-
-	if (level > log_get_level()) {
-		return;
-	}
-	spin_lock(&vm->log_lock);
-	pass = log_limit_pass(&vm->log_limit, clock_now(), &dropped);
-	spin_unlock(&vm->log_lock);
-	if (!pass) {
-		return;
-	}
-	if (dropped) {
-		log_line(level, "vm %s: (%u lines left out)", vm->config->name, dropped);
-	}
-	fmt_print(prefix, sizeof(prefix), "vm %s: ", vm->config->name);
-	va_start(ap, fmt);
-	log_vline(level, prefix, fmt, ap);
-	va_end(ap);
 }

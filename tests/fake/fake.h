@@ -54,4 +54,8 @@ extern unsigned fake_sched_wakes;  /* calls of sched_wake() */
  * memory at 'tables' (3 pages, first 1 GiB as 2 MiB pages). */
 void fake_long_mode(struct vcpu *vcpu, uint64_t tables);
 
+/* --- vm_fake.c: vm_request() leaves its mark here. --- */
+extern uint32_t fake_vm_requests; /* bits of enum vm_request */
+extern const char *fake_vm_reason;
+
 #endif
