@@ -69,7 +69,7 @@ static bool add_pieces(struct boot_info *bi, uint64_t base, uint64_t end, uint32
 			if (!insert(bi, i, base, m->base, type)) {
 				return false;
 			}
-			base = m->base;
+			base = end_of(m); /* m is the piece just inserted */
 		} else if (m->type >= type) {
 			base = end_of(m);
 		} else if (base > m->base) {

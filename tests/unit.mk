@@ -6,7 +6,7 @@ UNIT_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 
 # string.c would clash with the C library's functions that ASan intercepts: in the hosted
 # build its functions carry a prefix (tests/test_string.c declares them).
-HOSTED := $(patsubst %.c,$(B)/hosted/%.o,$(PURE))
+HOSTED := $(patsubst %.c,$(B)/hosted/%.o,$(PURE) $(BOOT_PURE))
 FAKES := $(patsubst %.c,$(B)/hosted/%.o,$(wildcard tests/fake/*.c))
 UNIT_SRCS := $(wildcard tests/test_*.c)
 UNIT_BINS := $(patsubst tests/%.c,$(B)/unit/%,$(UNIT_SRCS))
