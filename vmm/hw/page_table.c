@@ -60,25 +60,35 @@ static unsigned leaf_level(const struct page_table *pt, uint64_t va, uint64_t pa
 	return 1;
 }
 
+/* The table that a non-leaf entry points to, made where there is none; NULL = no memory. */
+static uint64_t *descend(uint64_t *e)
+{
+	if (!(*e & PTE_P)) {
+		void *below = page_alloc(1, PAGE_SIZE);
+
+		if (!below) {
+			return NULL;
+		}
+		/* Everything that a leaf may allow: the leaf decides. */
+		*e = virt_to_phys(below).v | PTE_P | PTE_W | PTE_A;
+	}
+	return table_at(*e);
+}
+
 static int map_one(struct page_table *pt, uint64_t va, uint64_t pa, unsigned leaf, unsigned rights)
 {
 	uint64_t *table = phys_to_virt(pt->root);
-	uint64_t *e = slot(table, va, LEVELS);
+	uint64_t *e;
 
 	for (unsigned level = LEVELS; level > leaf; level--) {
 		e = slot(table, va, level);
-		if (!(*e & PTE_P)) {
-			void *below = page_alloc(1, PAGE_SIZE);
-
-			if (!below) {
-				return -ENOMEM;
-			}
-			/* Everything that a leaf may allow: the leaf decides. */
-			*e = virt_to_phys(below).v | PTE_P | PTE_W | PTE_A;
-		} else if (*e & PTE_PS) {
+		if ((*e & PTE_P) && (*e & PTE_PS)) {
 			return -EEXIST;
 		}
-		table = table_at(*e);
+		table = descend(e);
+		if (!table) {
+			return -ENOMEM;
+		}
 	}
 	e = slot(table, va, leaf);
 	if (*e & PTE_P) {
@@ -86,6 +96,11 @@ static int map_one(struct page_table *pt, uint64_t va, uint64_t pa, unsigned lea
 	}
 	*e = pa | leaf_bits(rights, leaf);
 	return 0;
+}
+
+int page_table_reserve(struct page_table *pt, uint64_t va)
+{
+	return descend(slot(phys_to_virt(pt->root), va, LEVELS)) ? 0 : -ENOMEM;
 }
 
 int page_table_map(struct page_table *pt, uint64_t va, hpa_t pa, uint64_t len, unsigned rights)

@@ -40,6 +40,9 @@ __must_check int page_table_init(struct page_table *pt, bool pages_1g, bool belo
 __must_check int page_table_map(
         struct page_table *pt, uint64_t va, hpa_t pa, uint64_t len, unsigned rights);
 
+/* Make the PML4 entry for va, so that a copy of the root shares what is mapped there later. */
+__must_check int page_table_reserve(struct page_table *pt, uint64_t va);
+
 /* What va is mapped to; false = nothing. rights may be NULL. */
 bool page_table_lookup(const struct page_table *pt, uint64_t va, hpa_t *pa, unsigned *rights);
 

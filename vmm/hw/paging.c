@@ -181,6 +181,12 @@ int paging_build(struct page_table *pt, const struct boot_info *bi, const struct
 		err = map_ram(pt, bi, core->text + to_phys,
 		        align_up(core->rodata_end, PAGE_SIZE) + to_phys);
 	}
+	if (!err) {
+		err = page_table_reserve(pt, DEVICE_MAP_BASE);
+	}
+	if (!err) {
+		err = page_table_reserve(pt, STACK_MAP_BASE);
+	}
 	space.pt = pt;
 	space.device_next = DEVICE_MAP_BASE;
 	space.stack_next = STACK_MAP_BASE;
