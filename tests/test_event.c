@@ -11,6 +11,7 @@ static struct vcpu *vcpu;
 static struct fake_vcpu *f;
 static struct lapic *apic;
 static uint8_t pic_vector;
+static bool pic_keeps; /* more requests wait behind the one acknowledged */
 
 static void pic_set(void *chip, unsigned pin, bool level)
 {
@@ -19,11 +20,11 @@ static void pic_set(void *chip, unsigned pin, bool level)
 	(void)level;
 }
 
-/* The pair's INTA cycle: one request, so the output falls. */
+/* The pair's INTA cycle: one request, so the output falls unless there are more. */
 static uint8_t pic_ack(void *chip)
 {
 	(void)chip;
-	irq_set_extint(&vm->irq, false);
+	irq_set_extint(&vm->irq, pic_keeps);
 	return pic_vector;
 }
 
@@ -338,6 +339,12 @@ START_TEST(extint_message_counts_once)
 	DELIVERS(EVENT_EXTINT, 0x38);
 	irq_set_extint(&vm->irq, true);
 	NOTHING();
+	/* Nor twice while the pair's output stays up. */
+	pic_keeps = true;
+	ck_assert_uint_eq(apic_deliver(vm, &msg), 1);
+	DELIVERS(EVENT_EXTINT, 0x38);
+	NOTHING();
+	pic_keeps = false;
 	/* The request was gone by the time it was looked at. */
 	irq_set_extint(&vm->irq, false);
 	ck_assert_uint_eq(apic_deliver(vm, &msg), 1);

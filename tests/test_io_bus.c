@@ -316,7 +316,9 @@ END_TEST
 /* A writer moves a range back and forth while readers look: each answer must be one of the maps'.
  */
 static struct probe still = {.id = 0x5a}, mover = {.id = 0xa5};
-static int stop;
+static unsigned readers_left;
+
+#define LOOKS 300000U
 
 static uint64_t id_read(void *dev, uint64_t offset, unsigned width)
 {
@@ -331,34 +333,41 @@ static void *reader(void *arg)
 	uintptr_t bad = 0;
 
 	(void)arg;
-	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
-		uint64_t low = io_bus_read(&bus, 0x1003, 2), high = io_bus_read(&bus, 0x9003, 2);
+	for (unsigned i = 0; i < LOOKS; i++) {
+		uint64_t low = io_bus_read(&bus, 0x1003, 2), high = io_bus_read(&bus, 0xf003, 2);
 
-		bad += io_bus_read(&bus, 0x5002, 2) != 0x25a;
+		bad += io_bus_read(&bus, 0xe002, 2) != 0x25a;
 		bad += low != 0x3a5 && low != 0xffff;
 		bad += high != 0x3a5 && high != 0xffff;
 	}
+	__atomic_fetch_sub(&readers_left, 1, __ATOMIC_RELEASE);
 	return (void *)bad;
 }
 
 START_TEST(readers_beside_a_writer)
 {
-	struct io_range s = RANGE(0x5000, 0x10, &still);
+	static struct io_range fill[IO_BUS_MAX_RANGES - 2];
+	struct io_range s = RANGE(0xe000, 0x10, &still);
 	struct io_range m = MOVABLE(0x1000, 0x10, &mover);
 	pthread_t threads[2];
 
 	s.ops = &id_ops;
 	m.ops = &id_ops;
 	io_bus_init(&bus, 0xffff);
+	/* A full bus, so that building a map takes longer than looking. */
+	for (unsigned i = 0; i < ARRAY_SIZE(fill); i++) {
+		fill[i] = RANGE(0x2000 + i * 0x10, 0x10, &probe[0]);
+		ck_assert_int_eq(io_bus_add(&bus, &fill[i]), 0);
+	}
 	ck_assert_int_eq(io_bus_add(&bus, &s), 0);
 	ck_assert_int_eq(io_bus_add(&bus, &m), 0);
+	readers_left = 2;
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, reader, NULL), 0);
 	}
-	for (unsigned i = 0; i < 200000; i++) {
-		io_bus_move(&bus, &m, i & 1 ? 0x1000 : 0x9000, true);
+	for (unsigned i = 0; __atomic_load_n(&readers_left, __ATOMIC_ACQUIRE); i++) {
+		io_bus_move(&bus, &m, i & 1 ? 0x1000 : 0xf000, true);
 	}
-	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < 2; i++) {
 		void *bad;
 

@@ -172,7 +172,7 @@ static inline bool row_has(const struct io_row *row, uint64_t addr, unsigned wid
 }
 
 /* The last row whose base is not above addr: the only one that can hold it. */
-static __attribute__((noinline)) uint32_t search(const struct io_map *map, uint64_t addr)
+static uint32_t search(const struct io_map *map, uint64_t addr)
 {
 	uint32_t lo = 0, hi = __atomic_load_n(&map->n, __ATOMIC_RELAXED);
 
@@ -196,54 +196,76 @@ struct target {
 	void (*write)(void *dev, uint64_t offset, unsigned width, uint64_t value);
 };
 
-/*
- * Who claims the access? false = nobody. Ports are the hottest exit there is: the row
- * that the last access with this hash hit is tried before searching, and only the function
- * asked for is loaded.
- */
-static inline __attribute__((always_inline)) bool lookup(
+static inline void take(const struct io_row *row, bool write, struct target *out)
+{
+	out->base = __atomic_load_n(&row->base, __ATOMIC_RELAXED);
+	out->dev = __atomic_load_n(&row->dev, __ATOMIC_RELAXED);
+	if (write) {
+		out->write = __atomic_load_n(&row->write, __ATOMIC_RELAXED);
+	} else {
+		out->read = __atomic_load_n(&row->read, __ATOMIC_RELAXED);
+	}
+}
+
+/* Was everything since 'generation' was loaded read from one map? */
+static inline bool still_current(const struct io_bus *bus, uint32_t generation)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&bus->generation, __ATOMIC_RELAXED) == generation;
+}
+
+static inline uint8_t *hint_of(struct io_bus *bus, uint64_t addr)
+{
+	return &bus->hints[(addr ^ addr >> PAGE_SHIFT) & (IO_BUS_HINTS - 1)];
+}
+
+/* Search until the map stands still for that long. false = nobody claims the access. */
+static __attribute__((noinline)) bool lookup(
         struct io_bus *bus, uint64_t addr, unsigned width, bool write, struct target *out)
 {
-	uint8_t *hint = &bus->hints[(addr ^ addr >> PAGE_SHIFT) & (IO_BUS_HINTS - 1)];
-	uint32_t generation;
-	bool found;
-
-	do {
-		generation = __atomic_load_n(&bus->generation, __ATOMIC_ACQUIRE);
+	for (;;) {
+		uint32_t generation = __atomic_load_n(&bus->generation, __ATOMIC_ACQUIRE);
 		const struct io_map *map = &bus->maps[generation & 1];
-		uint32_t n = __atomic_load_n(&map->n, __ATOMIC_RELAXED);
-		uint32_t i = __atomic_load_n(hint, __ATOMIC_RELAXED);
+		uint32_t i = search(map, addr);
+		bool found = __atomic_load_n(&map->n, __ATOMIC_RELAXED) != 0 &&
+		             row_has(&map->rows[i], addr, width);
 
-		found = i < n && row_has(&map->rows[i], addr, width);
-		if (!found && n != 0) {
-			i = search(map, addr);
-			found = row_has(&map->rows[i], addr, width);
-			if (found) {
-				__atomic_store_n(hint, (uint8_t)i, __ATOMIC_RELAXED);
-			}
-		}
 		if (found) {
-			const struct io_row *row = &map->rows[i];
-
-			out->base = __atomic_load_n(&row->base, __ATOMIC_RELAXED);
-			out->dev = __atomic_load_n(&row->dev, __ATOMIC_RELAXED);
-			if (write) {
-				out->write = __atomic_load_n(&row->write, __ATOMIC_RELAXED);
-			} else {
-				out->read = __atomic_load_n(&row->read, __ATOMIC_RELAXED);
-			}
+			take(&map->rows[i], write, out);
 		}
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (__builtin_expect(
-	        __atomic_load_n(&bus->generation, __ATOMIC_RELAXED) != generation, 0));
-	return found;
+		if (still_current(bus, generation)) {
+			if (found) {
+				__atomic_store_n(hint_of(bus, addr), (uint8_t)i, __ATOMIC_RELAXED);
+			}
+			return found;
+		}
+	}
+}
+
+/*
+ * Ports are the hottest exit there is: the row that the last access with this hash hit is
+ * tried before searching. false = search.
+ */
+static inline bool lookup_hint(
+        struct io_bus *bus, uint64_t addr, unsigned width, bool write, struct target *out)
+{
+	uint32_t generation = __atomic_load_n(&bus->generation, __ATOMIC_ACQUIRE);
+	const struct io_map *map = &bus->maps[generation & 1];
+	uint32_t i = __atomic_load_n(hint_of(bus, addr), __ATOMIC_RELAXED);
+
+	if (i >= __atomic_load_n(&map->n, __ATOMIC_RELAXED) ||
+	        !row_has(&map->rows[i], addr, width)) {
+		return false;
+	}
+	take(&map->rows[i], write, out);
+	return still_current(bus, generation);
 }
 
 uint64_t io_bus_read(struct io_bus *bus, uint64_t addr, unsigned width)
 {
 	struct target t;
 
-	if (!lookup(bus, addr, width, false, &t)) {
+	if (!lookup_hint(bus, addr, width, false, &t) && !lookup(bus, addr, width, false, &t)) {
 		return width_mask(width);
 	}
 	return t.read(t.dev, addr - t.base, width) & width_mask(width);
@@ -253,7 +275,7 @@ void io_bus_write(struct io_bus *bus, uint64_t addr, unsigned width, uint64_t va
 {
 	struct target t;
 
-	if (lookup(bus, addr, width, true, &t)) {
+	if (lookup_hint(bus, addr, width, true, &t) || lookup(bus, addr, width, true, &t)) {
 		t.write(t.dev, addr - t.base, width, value & width_mask(width));
 	}
 }
