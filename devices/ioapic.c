@@ -54,6 +54,10 @@ static void deliver_locked(struct ioapic *io, unsigned pin)
 	        .logical = entry & RTE_LOGICAL,
 	        .level = entry_is_level(entry),
 	};
+
+	if (msg.delivery == APIC_DM_STARTUP) {
+		return; /* reserved in an entry */
+	}
 	/* A message that nobody accepts has no end: it does not lock the pin. */
 	if (apic_deliver(io->vm, &msg) && msg.level) {
 		io->s.entries[pin] |= RTE_REMOTE_IRR;
