@@ -122,8 +122,8 @@ struct apic_msg {
 };
 
 /*
- * Deliver to every local APIC that matches (lapic_ipi.c). Returns how many accepted it. Takes no lock:
- * the IOAPIC calls it with the router's lock held.
+ * Deliver to every local APIC that matches (lapic_ipi.c). Returns how many accepted it. Takes no
+ * lock: the IOAPIC calls it with the router's lock held.
  */
 unsigned apic_deliver(struct vm *vm, const struct apic_msg *msg);
 
