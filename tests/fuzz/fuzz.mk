@@ -2,7 +2,8 @@
 
 SECONDS ?= 60
 FUZZ_CFLAGS := -std=gnu11 -I. -I$(B) -g -O1 -fno-omit-frame-pointer \
-	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra \
+	-Wno-unknown-attributes -Wno-unknown-warning-option -MMD -MP
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRCS))
 FUZZ_PURE := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(PURE))
@@ -15,16 +16,22 @@ $(B)/fuzz/obj/vmm/lib/string.o: FUZZ_CFLAGS += -Dmemcpy=hv_memcpy -Dmemmove=hv_m
 
 $(B)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+	@echo "  CC   $< (fuzz)"
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(B)/fuzz/libpure.a: $(FUZZ_PURE)
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(B)/fuzz/libfake.a: $(FUZZ_FAKES)
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+# A target that needs the fake VM names it here: fakes must be found before the real files.
+fuzz_walk_LIBS := -Wl,-u,fake_vm
+fuzz_mmio_emul_LIBS := -Wl,-u,fake_vm
 
 $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libfake.a $(B)/fuzz/libpure.a
-	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(B)/fuzz/libfake.a \
+	@echo "  LD   $@"
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $($(notdir $@)_LIBS) -Wl,--start-group $(B)/fuzz/libfake.a \
 		$(B)/fuzz/libpure.a -Wl,--end-group
 
 .PHONY: fuzz

@@ -194,7 +194,7 @@ class Bochs(Machine):
     def write_config(self):
         ips = int(self.options.get("ips", BOCHS_IPS))
         # A fixed start time makes runs repeat instruction for instruction.
-        time0 = self.options.get("time0", "utc")
+        time0 = self.options.get("time0", "local")
         text = f"""\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1
 config_interface: textconfig
