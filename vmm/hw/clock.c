@@ -31,7 +31,9 @@ bool clock_scale_init(struct clock_scale *s, uint64_t hz)
 	}
 	s->hz = hz;
 	s->ns_mult = div_shifted(NS_PER_SEC, NS_SHIFT, hz);
-	s->tick_mult = div_shifted(hz, TICK_SHIFT, NS_PER_SEC);
+	/* The inverse of the other factor, rounded up, not of hz: so a time that was converted to
+	 * ticks and back is never before itself. */
+	s->tick_mult = div_shifted(1ULL << TICK_SHIFT, NS_SHIFT, s->ns_mult) + 1;
 	return true;
 }
 
@@ -47,13 +49,9 @@ uint64_t clock_scale_ns(const struct clock_scale *s, uint64_t ticks)
 
 uint64_t clock_scale_ticks(const struct clock_scale *s, uint64_t ns)
 {
-	uint64_t ticks = saturate(((unsigned __int128)ns * s->tick_mult) >> TICK_SHIFT);
+	unsigned __int128 up = (1ULL << TICK_SHIFT) - 1;
 
-	/* Both factors are rounded down: at most a few ticks more bring the time past ns. */
-	for (unsigned i = 0; i < 8 && ticks != UINT64_MAX && clock_scale_ns(s, ticks) < ns; i++) {
-		ticks++;
-	}
-	return ticks;
+	return saturate(((unsigned __int128)ns * s->tick_mult + up) >> TICK_SHIFT);
 }
 
 uint64_t clock_measured_hz(uint64_t ticks, uint64_t ref_ticks, uint64_t ref_hz)

@@ -47,16 +47,17 @@ static bool readable(uint64_t va)
 	return page_table_lookup(pt, va, &pa, NULL) && page_table_lookup(pt, va + 15, &pa, NULL);
 }
 
-static void log_frame(uint64_t rip)
+/* back: 1 for a return address, which may lie behind the end of its function; else 0. */
+static void log_frame(uint64_t rip, unsigned back)
 {
 	const char *name;
 	uint64_t offset;
 
 	if (symbols_pa && in_text(rip) &&
 	        elf_symbol_lookup(
-	                phys_to_virt(hpa(symbols_pa)), symbols_len, rip, &name, &offset)) {
+	                phys_to_virt(hpa(symbols_pa)), symbols_len, rip - back, &name, &offset)) {
 		log_error("  %016llx  %s+0x%llx", (unsigned long long)rip, name,
-		        (unsigned long long)offset);
+		        (unsigned long long)(offset + back));
 	} else {
 		log_error("  %016llx", (unsigned long long)rip);
 	}
@@ -64,14 +65,14 @@ static void log_frame(uint64_t rip)
 
 void backtrace_log(uint64_t rip, uint64_t rbp)
 {
-	log_frame(rip);
+	log_frame(rip, 0);
 	for (unsigned n = 1; n < MAX_FRAMES && readable(rbp); n++) {
 		const uint64_t *frame = (const uint64_t *)(uintptr_t)rbp;
 
 		if (!in_text(frame[1])) {
 			break;
 		}
-		log_frame(frame[1]);
+		log_frame(frame[1], 1);
 		/* No check for order: a trap goes from its own stack to another. The count ends it.
 		 */
 		rbp = frame[0];
@@ -163,6 +164,13 @@ __noreturn void panic_trap(const struct trap_frame *f)
 	log_error("R13 %016llx R14 %016llx R15 %016llx", X(f->r13), X(f->r14), X(f->r15));
 	log_error("CR0 %08llx CR2 %016llx CR3 %012llx CR4 %08llx", X(cpu_read_cr0()), X(cr2),
 	        X(cpu_read_cr3()), X(cpu_read_cr4()));
+	if (f->vector == 8 && f->rsp - cr2 < PAGE_SIZE) {
+		log_error("The stack is full: CR2 lies in the guard page below it.");
+	}
+	if (!in_text(f->rip) && readable(f->rsp) && in_text(*(const uint64_t *)f->rsp)) {
+		log_error("Called from:");
+		log_frame(*(const uint64_t *)f->rsp, 1);
+	}
 	backtrace_log(f->rip, f->rbp);
 	panic_leave();
 }
