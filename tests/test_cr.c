@@ -152,6 +152,10 @@ START_TEST(pcide_wants_pcid_zero)
 
 	f->regs[REG_CR3] = 0x1001;
 	check_move(4, REG_CR4, &m);
+	/* Once it is on, the process-context id does not matter. */
+	vcpu->pending.type = EVENT_NONE;
+	state(PAGED, CR4_PAE | CR4_PCIDE, LONG, CODE64);
+	ck_assert_int_eq(cr_write(vcpu, 4, CR4_PAE | CR4_PCIDE | CR4_SMEP), ACT_SKIP);
 }
 END_TEST
 
