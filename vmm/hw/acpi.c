@@ -105,34 +105,47 @@ static bool aml_small_integer(const struct table *t, uint32_t *off, uint8_t *val
 	}
 }
 
+/* PkgLength at *off, which moves past it; gives the end of the package. [ACPI] "Package Length
+ * Encoding": the lead byte's top two bits count the bytes that follow. */
+static bool aml_package_end(const struct table *t, uint32_t *off, uint32_t *end)
+{
+	uint32_t lead = (uint32_t)get(t, *off, 1), more = lead >> 6;
+	uint32_t len = more ? lead & 0x0f : lead & 0x3f;
+
+	for (uint32_t i = 0; i < more; i++) {
+		len |= (uint32_t)get(t, *off + 1 + i, 1) << (4 + 8 * i);
+	}
+	if (*off >= t->len || len < 1 + more || len > t->len - *off) {
+		return false;
+	}
+	*end = *off + len;
+	*off += 1 + more;
+	return true;
+}
+
 /* Name (_S5_, Package (n) {typ_a, typ_b, ...}) with _S5_ at off. */
 static bool aml_s5_package(const struct table *t, uint32_t off, struct acpi_info *info)
 {
-	uint32_t p = off + 4;
+	uint32_t p = off + 5, end;
+	struct table package;
+	uint64_t count;
 
 	/* NameOp before it, with or without a root prefix. */
-	if (off < 1 || !(t->at[off - 1] == 0x08 ||
-	                       (off >= 2 && t->at[off - 1] == '\\' && t->at[off - 2] == 0x08))) {
+	if (!(t->at[off - 1] == 0x08 || (t->at[off - 1] == '\\' && t->at[off - 2] == 0x08))) {
 		return false;
 	}
-	if (get(t, p, 1) != 0x12) { /* PackageOp */
+	/* PackageOp */
+	if (get(t, off + 4, 1) != 0x12 || !aml_package_end(t, &p, &end)) {
 		return false;
 	}
-	p++;
-	/* PkgLength: the top two bits of the lead byte count the bytes that follow. */
-	p += 1 + (uint32_t)(get(t, p, 1) >> 6);
-	if (p >= t->len || t->at[p] < 1) { /* NumElements */
+	/* Nothing is read past the package's end. */
+	package = (struct table){.at = t->at, .len = end};
+	count = get(&package, p++, 1);
+	if (count < 1 || !aml_small_integer(&package, &p, &info->s5_slp_typ_a)) {
 		return false;
 	}
-	p++;
-	if (t->at[p - 1] == 1) {
-		/* One packed element: SLP_TYPa in byte 0, SLP_TYPb in byte 1 is long gone. */
-		if (!aml_small_integer(t, &p, &info->s5_slp_typ_a)) {
-			return false;
-		}
-		info->s5_slp_typ_b = info->s5_slp_typ_a;
-	} else if (!aml_small_integer(t, &p, &info->s5_slp_typ_a) ||
-	           !aml_small_integer(t, &p, &info->s5_slp_typ_b)) {
+	info->s5_slp_typ_b = info->s5_slp_typ_a;
+	if (count > 1 && !aml_small_integer(&package, &p, &info->s5_slp_typ_b)) {
 		return false;
 	}
 	return info->s5_slp_typ_a < 8 && info->s5_slp_typ_b < 8; /* three-bit fields */
