@@ -108,15 +108,10 @@ bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len)
 	return true;
 }
 
-int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len)
+/* A copy that crosses regions, or fails. Exactly one of in and out is set. */
+static int copy_runs(
+        const struct guest_mem *mem, gpa_t gpa, uint8_t *in, const uint8_t *out, size_t len)
 {
-	const uint8_t *p = find_run(mem, gpa.v, len);
-	uint8_t *dst = buf;
-
-	if (p) {
-		copy(dst, p, len);
-		return 0;
-	}
 	if (!gmem_is_ram(mem, gpa, len)) {
 		return -EFAULT;
 	}
@@ -126,38 +121,39 @@ int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len)
 		if (gmem_map(mem, gpa, len, &span)) {
 			return -EFAULT;
 		}
-		memcpy(dst, span.hva, span.len);
-		dst += span.len;
+		if (in) {
+			memcpy(in, span.hva, span.len);
+			in += span.len;
+		} else {
+			memcpy(span.hva, out, span.len);
+			out += span.len;
+		}
 		len -= span.len;
 		gpa = gpa_add(gpa, span.len);
 	}
 	return 0;
 }
 
-int gmem_write(struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len)
+int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len)
 {
-	uint8_t *p = find_run(mem, gpa.v, len);
-	const uint8_t *src = buf;
+	const struct gmem_region *r = find(mem, gpa.v);
 
-	if (p) {
-		copy(p, src, len);
+	if (r && len <= r->len - (gpa.v - r->gpa.v)) {
+		copy(buf, r->hva + (gpa.v - r->gpa.v), len);
 		return 0;
 	}
-	if (!gmem_is_ram(mem, gpa, len)) {
-		return -EFAULT;
-	}
-	while (len != 0) {
-		struct gmem_span span;
+	return r || len == 0 ? copy_runs(mem, gpa, buf, NULL, len) : -EFAULT;
+}
 
-		if (gmem_map(mem, gpa, len, &span)) {
-			return -EFAULT;
-		}
-		memcpy(span.hva, src, span.len);
-		src += span.len;
-		len -= span.len;
-		gpa = gpa_add(gpa, span.len);
+int gmem_write(struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len)
+{
+	const struct gmem_region *r = find(mem, gpa.v);
+
+	if (r && len <= r->len - (gpa.v - r->gpa.v)) {
+		copy(r->hva + (gpa.v - r->gpa.v), buf, len);
+		return 0;
 	}
-	return 0;
+	return r || len == 0 ? copy_runs(mem, gpa, NULL, buf, len) : -EFAULT;
 }
 
 int gmem_fill(struct guest_mem *mem, gpa_t gpa, uint8_t byte, size_t len)

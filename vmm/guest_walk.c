@@ -42,7 +42,9 @@ struct walk {
 	struct step steps[MAX_LEVELS];
 	unsigned n_steps;
 	unsigned page_shift;
+	uint64_t reserved;             /* at every level */
 	bool writable, user, no_exec; /* rights of all levels together */
+	bool accessed;                /* all levels have the flag */
 };
 
 static bool is_canonical(uint64_t va)
@@ -62,46 +64,54 @@ static int page_fault(const struct walk *w, uint32_t bits, struct walk_fault *fa
 	return -EFAULT;
 }
 
-/* Bits that must be zero in an entry of this level (3 = PML4E ... 0 = PTE). */
-static uint64_t reserved_bits(const struct walk *w, unsigned level, uint64_t entry)
-{
-	const struct walk_state *s = w->state;
-	bool large = (entry & PTE_PS) != 0 && level > 0;
-	unsigned phys_bits = s->phys_bits < 52 ? s->phys_bits : 52;
-	uint64_t high = phys_bits < 52 ? GENMASK64(51, phys_bits) : 0;
-	uint64_t xd = (s->efer & EFER_NXE) != 0 ? 0 : PTE_XD;
+/*
+ * Bits that must be zero in an entry (level 3 = PML4E ... 0 = PTE) beside those above MAXPHYADDR
+ * and XD. With PSE-36 the bits for less than 40 address bits are added.
+ */
+static const struct {
+	uint64_t small, large;
+} must_be_zero[][MAX_LEVELS] = {
+        [MODE_LONG] = {[1] = {0, GENMASK64(20, 13)},
+                [2] = {0, GENMASK64(29, 13)},
+                [3] = {PTE_PS, PTE_PS}},
+        [MODE_PAE] = {[0] = {GENMASK64(62, 52), GENMASK64(62, 52)},
+                [1] = {GENMASK64(62, 52), GENMASK64(62, 52) | GENMASK64(20, 13)},
+                [2] = {GENMASK64(63, 52) | GENMASK64(8, 5) | GENMASK64(2, 1),
+                        GENMASK64(63, 52) | GENMASK64(8, 5) | GENMASK64(2, 1)}},
+        [MODE_32] = {[1] = {0, BIT64(21)}},
+};
 
-	switch (w->mode) {
-	case MODE_LONG:
-		if (level == 3) {
-			return high | xd | PTE_PS;
-		}
-		return high | xd |
-		       (large ? (level == 2 ? GENMASK64(29, 13) : GENMASK64(20, 13)) : 0);
-	case MODE_PAE:
-		if (level == 2) {
-			return high | GENMASK64(63, 52) | GENMASK64(8, 5) | GENMASK64(2, 1);
-		}
-		return high | GENMASK64(62, 52) | xd | (large ? GENMASK64(20, 13) : 0);
-	case MODE_32:
-		if (!large || (s->cr4 & CR4_PSE) == 0) {
-			return 0;
-		}
-		/* PSE-36: bits 20-13 are address bits 39-32. */
-		if (phys_bits < 40) {
-			return GENMASK64(21, phys_bits > 32 ? phys_bits - 19 : 13);
-		}
-		return BIT64(21);
+/* The part of the reserved bits that is the same at all levels. */
+static uint64_t common_reserved(const struct walk_state *s, enum walk_mode mode)
+{
+	if (mode == MODE_32) {
+		return 0;
 	}
-	return 0;
+	return (s->phys_bits < 52 ? GENMASK64(51, s->phys_bits) : 0) |
+	       ((s->efer & EFER_NXE) != 0 ? 0 : PTE_XD);
 }
 
-static int read_entry(const struct walk *w, gpa_t at, uint64_t *entry)
+static inline bool is_reserved(const struct walk *w, enum walk_mode mode, unsigned level, bool leaf,
+        uint64_t entry)
+{
+	bool large = leaf && level > 0;
+	uint64_t zero = w->reserved | (large ? must_be_zero[mode][level].large
+	                                     : must_be_zero[mode][level].small);
+
+	if (large && mode == MODE_32 && w->state->phys_bits < 40) {
+		/* PSE-36: bits 20-13 are address bits 39-32. */
+		zero |= GENMASK64(21, w->state->phys_bits > 32 ? w->state->phys_bits - 19 : 13);
+	}
+	return (entry & zero) != 0;
+}
+
+static inline int read_entry(
+        const struct walk *w, enum walk_mode mode, gpa_t at, uint64_t *entry)
 {
 	uint32_t entry32;
 	int err;
 
-	if (w->mode != MODE_32) {
+	if (mode != MODE_32) {
 		return gmem_read_u64(w->mem, at, entry);
 	}
 	err = gmem_read_u32(w->mem, at, &entry32);
@@ -109,16 +119,23 @@ static int read_entry(const struct walk *w, gpa_t at, uint64_t *entry)
 	return err;
 }
 
-/* Does a large page end the walk here? */
-static bool is_leaf(const struct walk *w, unsigned level, uint64_t entry)
+/* Does the walk end here, at a PTE or at a large page? */
+static inline bool is_leaf(
+        const struct walk *w, enum walk_mode mode, unsigned level, uint64_t entry)
 {
-	switch (w->mode) {
+	if (level == 0) {
+		return true;
+	}
+	if ((entry & PTE_PS) == 0) {
+		return false;
+	}
+	switch (mode) {
 	case MODE_LONG:
-		return level == 0 || (level < 3 && (entry & PTE_PS) != 0);
+		return level < 3;
 	case MODE_PAE:
-		return level == 0 || (level == 1 && (entry & PTE_PS) != 0);
+		return level == 1;
 	case MODE_32:
-		return level == 0 || ((entry & PTE_PS) != 0 && (w->state->cr4 & CR4_PSE) != 0);
+		return (w->state->cr4 & CR4_PSE) != 0;
 	}
 	return true;
 }
@@ -133,8 +150,12 @@ static uint64_t leaf_base(const struct walk *w, uint64_t entry)
 	return entry & PTE_ADDR & ~mask;
 }
 
-/* From CR3 to the leaf: rights gathered, entries kept in steps[]. */
-static int descend(struct walk *w, uint64_t va, struct walk_fault *fault)
+/*
+ * From CR3 to the leaf: rights gathered, entries kept in steps[]. Inlined once for each mode, where
+ * the tables below become constants: this is most of what an MMIO exit costs.
+ */
+static inline __attribute__((always_inline)) int descend(
+        struct walk *w, const enum walk_mode mode, uint64_t va, struct walk_fault *fault)
 {
 	static const struct {
 		uint8_t levels, index_bits, entry_size, root_index_bits;
@@ -144,47 +165,64 @@ static int descend(struct walk *w, uint64_t va, struct walk_fault *fault)
 	        [MODE_PAE] = {3, 9, 8, 2, GENMASK64(31, 5)},
 	        [MODE_32] = {2, 10, 4, 10, GENMASK64(31, 12)},
 	};
-	uint64_t table = w->state->cr3 & modes[w->mode].root_mask;
-	unsigned level = modes[w->mode].levels;
-	unsigned index_bits = modes[w->mode].root_index_bits;
+	uint64_t table = w->state->cr3 & modes[mode].root_mask;
+	unsigned level = modes[mode].levels;
+	unsigned index_bits = modes[mode].root_index_bits;
 
-	w->n_steps = 0;
-	w->writable = true;
-	w->user = true;
-	w->no_exec = false;
+	uint64_t all = PTE_RW | PTE_US | PTE_A, any = 0;
+	unsigned n = 0;
+
 	for (;;) {
-		unsigned shift;
-		struct step *step = &w->steps[w->n_steps];
 		uint64_t entry;
+		unsigned shift;
+		bool leaf;
+		gpa_t at;
 
 		level--;
-		shift = PAGE_SHIFT + level * modes[w->mode].index_bits;
-		step->at = gpa(table +
-		               ((va >> shift) & (BIT64(index_bits) - 1)) * modes[w->mode].entry_size);
-		if (read_entry(w, step->at, &entry)) {
+		shift = PAGE_SHIFT + level * modes[mode].index_bits;
+		at = gpa(table +
+		         ((va >> shift) & (BIT64(index_bits) - 1)) * modes[mode].entry_size);
+		if (read_entry(w, mode, at, &entry)) {
 			return -EIO;
 		}
 		if ((entry & PTE_P) == 0) {
 			return page_fault(w, 0, fault);
 		}
-		if ((entry & reserved_bits(w, level, entry)) != 0) {
+		leaf = is_leaf(w, mode, level, entry);
+		if (is_reserved(w, mode, level, leaf, entry)) {
 			return page_fault(w, PF_P | PF_RSVD, fault);
 		}
 		/* The PAE directory pointers have neither rights nor an accessed flag. */
-		if (w->mode != MODE_PAE || level != 2) {
-			step->entry = entry;
-			w->n_steps++;
-			w->writable = w->writable && (entry & PTE_RW) != 0;
-			w->user = w->user && (entry & PTE_US) != 0;
-			w->no_exec = w->no_exec || (entry & PTE_XD) != 0;
+		if (mode != MODE_PAE || level != 2) {
+			w->steps[n++] = (struct step){at, entry};
+			all &= entry;
+			any |= entry;
 		}
-		if (is_leaf(w, level, entry)) {
+		if (leaf) {
+			w->n_steps = n;
 			w->page_shift = shift;
+			w->writable = (all & PTE_RW) != 0;
+			w->user = (all & PTE_US) != 0;
+			w->no_exec = (any & PTE_XD) != 0;
+			w->accessed = (all & PTE_A) != 0;
 			return 0;
 		}
 		table = entry & PTE_ADDR;
-		index_bits = modes[w->mode].index_bits;
+		index_bits = modes[mode].index_bits;
 	}
+}
+
+static int descend_in_mode(struct walk *w, uint64_t va, struct walk_fault *fault)
+{
+	switch (w->mode) {
+	case MODE_LONG:
+		return descend(w, MODE_LONG, va, fault);
+	case MODE_PAE:
+		return descend(w, MODE_PAE, va, fault);
+	case MODE_32:
+		return descend(w, MODE_32, va, fault);
+	}
+	return -EIO;
 }
 
 static bool is_allowed(const struct walk *w)
@@ -207,6 +245,10 @@ static bool is_allowed(const struct walk *w)
 /* -EAGAIN when an entry is no longer what the walk read. */
 static int set_flags(struct walk *w)
 {
+	if (w->accessed && (w->access != WALK_WRITE ||
+	                           (w->steps[w->n_steps - 1].entry & PTE_D) != 0)) {
+		return 0;
+	}
 	for (unsigned i = 0; i < w->n_steps; i++) {
 		struct step *step = &w->steps[i];
 		bool dirty = i == w->n_steps - 1 && w->access == WALK_WRITE;
@@ -248,8 +290,9 @@ int guest_walk(struct guest_mem *mem, const struct walk_state *state, gva_t va,
 	} else {
 		w.mode = (state->cr4 & CR4_PAE) != 0 ? MODE_PAE : MODE_32;
 	}
+	w.reserved = common_reserved(state, w.mode);
 	for (unsigned tries = 0; tries < WALK_TRIES; tries++) {
-		err = descend(&w, va.v, fault);
+		err = descend_in_mode(&w, va.v, fault);
 		if (err) {
 			return err;
 		}

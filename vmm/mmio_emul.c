@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Carry out the instruction that touched device memory.
-// Specs: [SDM2] the instructions' pages; "REP/REPE/REPZ/REPNE/REPNZ - Repeat String Operation
-// Prefix"; [SDM3] "EPT-Induced VM Exits" (the exit names the address, not the operand).
+// Specs: [SDM2] the instructions' pages; [SDM3] "EPT-Induced VM Exits" (the exit names the address, not the operand).
 #include "vmm/mmio_emul.h"
 #include "vmm/emul_alu.h"
 #include "vmm/emul_mem.h"
 #include "vmm/lib/bits.h"
 #include "vmm/lib/err.h"
+#include "vmm/mmio_string.h"
 #include "vmm/vm.h"
-
-/* Iterations of a repeated instruction in one exit; then interrupts get their chance. */
-#define MMIO_BATCH 64U
 
 /* Instruction bytes as they were copied; 16 so that the copy is two words. */
 struct code {
@@ -75,7 +72,8 @@ static enum exit_action refuse(
 	        "%02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x "
 	        "(%u bytes known)",
 	        e->vcpu->index, (unsigned long long)rip,
-	        exit->mem.fetch   ? "run"
+	        exit->mem.fetch     ? "run"
+	        : exit->mem.in_walk ? "keep page tables in"
 	        : exit->mem.write ? "write"
 	                          : "read",
 	        (unsigned long long)exit->mem.gpa.v, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
@@ -263,106 +261,6 @@ static int do_stack(
 	return 0;
 }
 
-/* The two pages that a string instruction moves along. */
-struct string_pages {
-	struct emul_page src, dst;
-};
-
-static int string_operand(struct emul *e, const struct insn *insn, enum vcpu_seg seg, unsigned reg,
-        enum walk_access access, struct emul_page *page, struct emul_operand *out)
-{
-	uint64_t offset =
-	        vcpu_reg_get(e->vcpu, (enum vcpu_reg)reg) & width_mask(insn->addr_width);
-	gva_t va;
-	int err = emul_linear(e, seg, offset, insn->op_width, access, &va);
-
-	return err ? err : emul_translate(e, page, va, insn->op_width, access, out);
-}
-
-/* One iteration; nothing has happened unless it returns 0. */
-static int string_step(
-        struct emul *e, const struct insn *insn, struct string_pages *pages, int64_t step)
-{
-	struct vcpu *vcpu = e->vcpu;
-	struct emul_operand src, dst;
-	bool reads = insn->op != INSN_STOS, writes = insn->op != INSN_LODS;
-	uint64_t v = vcpu->gpr[REG_RAX];
-	int err = 0;
-
-	if (reads) {
-		err = string_operand(e, insn, (enum vcpu_seg)insn->seg, REG_RSI, WALK_READ,
-		        &pages->src, &src);
-	}
-	if (!err && writes) {
-		err = string_operand(e, insn, SEG_ES, REG_RDI, WALK_WRITE, &pages->dst, &dst);
-	}
-	if (err) {
-		return err;
-	}
-	if (reads) {
-		v = emul_load(vcpu, &src);
-		emul_reg_add(vcpu, REG_RSI, insn->addr_width, step);
-	}
-	if (writes) {
-		emul_store(vcpu, &dst, v);
-		emul_reg_add(vcpu, REG_RDI, insn->addr_width, step);
-	} else {
-		emul_reg_set(vcpu, REG_RAX, false, insn->op_width, v);
-	}
-	return 0;
-}
-
-/* The exit's own page needs no walk: which operand it was is told by the kind of access. */
-static void seed_pages(struct emul *e, const struct vcpu_exit *exit, const struct insn *insn,
-        struct string_pages *pages)
-{
-	bool dst = exit->mem.write;
-	enum vcpu_seg seg = dst ? SEG_ES : (enum vcpu_seg)insn->seg;
-	uint64_t offset = vcpu_reg_get(e->vcpu, dst ? REG_RDI : REG_RSI);
-	uint64_t va = emul_linear_unchecked(e, seg, offset & width_mask(insn->addr_width)).v;
-	struct emul_page *page = dst ? &pages->dst : &pages->src;
-
-	pages->src.va = EMUL_NO_PAGE;
-	pages->dst.va = EMUL_NO_PAGE;
-	if (((va ^ exit->mem.gpa.v) & PAGE_MASK) == 0) {
-		page->va = va & ~PAGE_MASK;
-		page->gpa = exit->mem.gpa.v & ~PAGE_MASK;
-	}
-}
-
-static enum exit_action do_string(
-        struct emul *e, const struct vcpu_exit *exit, const struct insn *insn)
-{
-	struct vcpu *vcpu = e->vcpu;
-	bool repeat = insn->rep || insn->repne;
-	int64_t step = (e->walk.rflags & RFLAGS_DF) != 0 ? -(int64_t)insn->op_width
-	                                                 : insn->op_width;
-	uint64_t left = 1;
-	struct string_pages pages;
-
-	if (repeat) {
-		left = vcpu->gpr[REG_RCX] & width_mask(insn->addr_width);
-	}
-	seed_pages(e, exit, insn, &pages);
-	for (unsigned n = 0; left != 0; n++) {
-		int err;
-
-		if (n == MMIO_BATCH) {
-			return ACT_RESUME; /* RIP unmoved: the instruction goes on */
-		}
-		err = string_step(e, insn, &pages, step);
-		if (err) {
-			return emul_fail(e, err);
-		}
-		left--;
-		if (repeat) {
-			emul_reg_add(vcpu, REG_RCX, insn->addr_width, -1);
-		}
-	}
-	cpu_virt->skip_insn(vcpu, insn->len);
-	return ACT_RESUME;
-}
-
 static enum exit_action execute(
         struct emul *e, const struct vcpu_exit *exit, const struct insn *insn, uint64_t rip)
 {
@@ -408,6 +306,7 @@ enum exit_action mmio_emulate(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	switch (err) {
 	case 0:
 		break;
+	case -EIO: /* code that is not in RAM */
 	case -EOPNOTSUPP:
 		return refuse(&e, exit, &code, rip);
 	case -EINVAL: /* another vCPU has changed the instruction meanwhile */
@@ -419,7 +318,7 @@ enum exit_action mmio_emulate(struct vcpu *vcpu, const struct vcpu_exit *exit)
 		return emul_fail(&e, err);
 	}
 	if (insn.op >= INSN_MOVS && insn.op <= INSN_LODS) {
-		return do_string(&e, exit, &insn);
+		return mmio_string(&e, exit, &insn);
 	}
 	return execute(&e, exit, &insn, rip);
 }

@@ -40,7 +40,8 @@ static int string_step(struct emul *e, const struct vcpu_exit *exit, struct emul
 	return 0;
 }
 
-static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *exit)
+/* Out of line: the register forms stay short. */
+__attribute__((noinline)) static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	struct emul_page page = {.va = EMUL_NO_PAGE};
 	unsigned addr_width = exit->io.addr_width;
@@ -83,17 +84,13 @@ enum exit_action pio_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit
 	}
 	rax = vcpu->gpr[REG_RAX];
 	if (!exit->io.in) {
-		io_bus_write(&vcpu->vm->pio, exit->io.port, width, rax & width_mask(width));
+		io_bus_write(&vcpu->vm->pio, exit->io.port, width, rax);
 		return ACT_SKIP;
 	}
 	v = io_bus_read(&vcpu->vm->pio, exit->io.port, width);
-	if (width == 4) {
-		rax = (uint32_t)v;
-	} else {
-		uint64_t mask = width_mask(width);
-
-		rax = (rax & ~mask) | (v & mask);
+	if (width != 4) {
+		v |= rax & ~width_mask(width);
 	}
-	vcpu->gpr[REG_RAX] = rax;
+	vcpu->gpr[REG_RAX] = v;
 	return ACT_SKIP;
 }
