@@ -4,11 +4,11 @@
 // Register".
 #include "devices/pit8254.h"
 #include "devices/port8.h"
-#include "vmm/hw/clock.h"
 #include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
+#define NS_PER_S 1000000000ULL
 #define IRQ_COUNTER 0U
 #define SPEAKER_COUNTER 2U
 #define PORT_CONTROL 3U
@@ -33,12 +33,12 @@
 
 uint64_t pit_ticks(uint64_t ns)
 {
-	return ns / NS_PER_SEC * PIT_HZ + ns % NS_PER_SEC * PIT_HZ / NS_PER_SEC;
+	return ns / NS_PER_S * PIT_HZ + ns % NS_PER_S * PIT_HZ / NS_PER_S;
 }
 
 uint64_t pit_tick_ns(uint64_t tick)
 {
-	return tick / PIT_HZ * NS_PER_SEC + (tick % PIT_HZ * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ;
+	return tick / PIT_HZ * NS_PER_S + (tick % PIT_HZ * NS_PER_S + PIT_HZ - 1) / PIT_HZ;
 }
 
 static uint64_t now_tick(const struct pit8254 *pit)

@@ -4,11 +4,11 @@
 #include "devices/rtc_cmos.h"
 #include "devices/port8.h"
 #include "devices/rtc_time.h"
-#include "vmm/hw/clock.h"
 #include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
+#define NS_PER_S 1000000000ULL
 
 enum rtc_reg {
 	RTC_SECONDS = 0,
@@ -50,7 +50,7 @@ enum rtc_reg {
 
 #define UIP_NS 244000U
 /* "Divider Control": the first update comes half a second after the divider is let go. */
-#define FIRST_UPDATE_NS (NS_PER_SEC / 2)
+#define FIRST_UPDATE_NS (NS_PER_S / 2)
 #define ALARM_ANY 0xc0U /* both bits set: any value matches */
 #define CRYSTAL_HZ 32768ULL
 
@@ -63,7 +63,7 @@ static bool frozen(const struct rtc_cmos_state *s)
 /* Updates there have been since the time was base_seconds. */
 static uint64_t updates(const struct rtc_cmos_state *s, uint64_t now_ns)
 {
-	return now_ns < s->update_ns ? 0 : (now_ns - s->update_ns) / NS_PER_SEC + 1;
+	return now_ns < s->update_ns ? 0 : (now_ns - s->update_ns) / NS_PER_S + 1;
 }
 
 static uint64_t seconds_at(const struct rtc_cmos_state *s, uint64_t now_ns)
@@ -74,18 +74,18 @@ static uint64_t seconds_at(const struct rtc_cmos_state *s, uint64_t now_ns)
 /* VM clock of the first update after now_ns. */
 static uint64_t next_update_ns(const struct rtc_cmos_state *s, uint64_t now_ns)
 {
-	return s->update_ns + updates(s, now_ns) * NS_PER_SEC;
+	return s->update_ns + updates(s, now_ns) * NS_PER_S;
 }
 
 static uint64_t crystal_ticks(uint64_t ns)
 {
-	return ns / NS_PER_SEC * CRYSTAL_HZ + ns % NS_PER_SEC * CRYSTAL_HZ / NS_PER_SEC;
+	return ns / NS_PER_S * CRYSTAL_HZ + ns % NS_PER_S * CRYSTAL_HZ / NS_PER_S;
 }
 
 static uint64_t crystal_ns(uint64_t tick)
 {
-	return tick / CRYSTAL_HZ * NS_PER_SEC +
-	       (tick % CRYSTAL_HZ * NS_PER_SEC + CRYSTAL_HZ - 1) / CRYSTAL_HZ;
+	return tick / CRYSTAL_HZ * NS_PER_S +
+	       (tick % CRYSTAL_HZ * NS_PER_S + CRYSTAL_HZ - 1) / CRYSTAL_HZ;
 }
 
 /* "Periodic Interrupt Rate": crystal ticks, 0 = none. Rates 1 and 2 repeat 8 and 9. */
@@ -136,7 +136,7 @@ static void take_time(struct rtc_cmos_state *s, uint64_t now_ns)
 	s->weekday_shift = (uint8_t)((weekday + 6 + 7 - t.weekday) % 7);
 	/* In year 0 there may not be as many seconds as there were updates: count them anew. */
 	if (seconds < done) {
-		s->update_ns += done * NS_PER_SEC;
+		s->update_ns += done * NS_PER_S;
 		done = 0;
 	}
 	s->base_seconds = seconds - done;
@@ -181,7 +181,7 @@ static bool next_alarm_ns(const struct rtc_cmos_state *s, uint64_t *at_ns)
 	if (!next_alarm(s, seconds_at(s, s->checked_ns), &match)) {
 		return false;
 	}
-	*at_ns = s->update_ns + (match - s->base_seconds - 1) * NS_PER_SEC;
+	*at_ns = s->update_ns + (match - s->base_seconds - 1) * NS_PER_S;
 	return true;
 }
 
@@ -398,7 +398,7 @@ int rtc_cmos_attach(
 
 	rtc->vm = vm;
 	rtc->s.checked_ns = vm_clock_now(vm);
-	rtc->s.update_ns = rtc->s.checked_ns + NS_PER_SEC;
+	rtc->s.update_ns = rtc->s.checked_ns + NS_PER_S;
 	rtc->s.base_seconds = RTC_UNIX_EPOCH + wall_seconds;
 	vm_timer_init(&rtc->timer, vm, timer_due, rtc);
 	rtc->range = (struct io_range){

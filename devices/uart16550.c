@@ -4,11 +4,11 @@
 #include "devices/uart16550.h"
 #include "devices/port8.h"
 #include "devices/uart16550_bits.h"
-#include "vmm/hw/clock.h"
 #include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
+#define NS_PER_S 1000000000ULL
 #define UART_CLOCK_HZ 1843200ULL
 
 #define DIVISOR_RESET 1U /* undefined in the data sheet; 115200 baud is as good as any */
@@ -93,7 +93,7 @@ static void rearm_timeout_locked(struct uart16550 *u)
 		divisor = 1;
 	}
 	vm_timer_arm(&u->rx_timer,
-	        vm_clock_now(u->vm) + 4 * bits * 16 * divisor * NS_PER_SEC / UART_CLOCK_HZ);
+	        vm_clock_now(u->vm) + 4 * bits * 16 * divisor * NS_PER_S / UART_CLOCK_HZ);
 }
 
 static void rx_timeout(void *arg)

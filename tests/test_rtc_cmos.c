@@ -2,9 +2,7 @@
 // The MC146818 by its data sheet: time in its spellings, SET, UIP, divider, three interrupts.
 // Specs: [MC146818] "Registers", "Update Cycle", "Interrupts".
 #include "devices/rtc_cmos.h"
-#include "devices/rtc_time.h"
 #include "tests/chips.h"
-#include "vmm/hw/clock.h"
 #include "vmm/lib/err.h"
 
 #define GSI 8U
@@ -103,67 +101,6 @@ static const struct program programs[] = {
 START_TEST(program)
 {
 	program_run(vm, &programs[_i], GSI);
-}
-END_TEST
-
-START_TEST(calendar)
-{
-	static const struct {
-		uint64_t unix_seconds;
-		struct rtc_time t;
-	} rows[] = {
-	        {0, {0, 0, 0, 4, 1, 1, 1970}},
-	        {951782399, {59, 59, 23, 1, 28, 2, 2000}},
-	        {951782400, {0, 0, 0, 2, 29, 2, 2000}},
-	        {1767323045, {5, 4, 3, 5, 2, 1, 2026}},
-	        {4107542400, {0, 0, 0, 1, 1, 3, 2100}}, /* no leap year */
-	        {253402300799, {59, 59, 23, 5, 31, 12, 9999}},
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct rtc_time t;
-
-		rtc_time_split(RTC_UNIX_EPOCH + rows[i].unix_seconds, &t);
-		ck_assert_mem_eq(&t, &rows[i].t, sizeof(t));
-		ck_assert_uint_eq(rtc_time_join(&t), RTC_UNIX_EPOCH + rows[i].unix_seconds);
-	}
-}
-END_TEST
-
-/* Every day from year 0 to 2400 follows the day before. */
-START_TEST(every_day)
-{
-	struct rtc_time last = {.weekday = 5, .day = 31, .month = 12, .year = 9999};
-
-	for (uint64_t day = 0; day < 876583; day++) {
-		struct rtc_time t;
-
-		rtc_time_split(day * RTC_DAY_SECONDS, &t);
-		ck_assert_uint_eq(t.weekday, (last.weekday + 1) % 7);
-		if (t.day == 1) {
-			ck_assert_uint_ge(last.day, 28);
-			ck_assert_uint_eq(t.month, last.month % 12 + 1);
-		} else {
-			ck_assert_uint_eq(t.day, last.day + 1);
-			ck_assert_uint_eq(t.month, last.month);
-		}
-		ck_assert_uint_eq(rtc_time_join(&t), day * RTC_DAY_SECONDS);
-		last = t;
-	}
-}
-END_TEST
-
-START_TEST(spelling)
-{
-	for (unsigned b = 0; b < 8; b += 2) {
-		for (unsigned v = 0; v < 100; v++) {
-			ck_assert_uint_eq(rtc_decode(rtc_encode(v, (uint8_t)b), (uint8_t)b), v);
-		}
-		for (unsigned h = 0; h < 24; h++) {
-			ck_assert_uint_eq(
-			        rtc_decode_hour(rtc_encode_hour(h, (uint8_t)b), (uint8_t)b), h);
-		}
-	}
 }
 END_TEST
 
@@ -281,8 +218,7 @@ START_TEST(random_programs)
 END_TEST
 
 UNIT_MAIN("rtc_cmos", tcase_add_checked_fixture(tc, setup, NULL);
-          tcase_add_loop_test(tc, program, 0, ARRAY_SIZE(programs)); tcase_add_test(tc, calendar);
-          tcase_add_test(tc, every_day); tcase_add_test(tc, spelling);
+          tcase_add_loop_test(tc, program, 0, ARRAY_SIZE(programs));
           tcase_add_test(tc, garbage_time); tcase_add_test(tc, nmi_mask);
           tcase_add_test(tc, platform_bytes); tcase_add_test(tc, reset_keeps_time);
           tcase_add_test(tc, wide_accesses_are_bytes); tcase_add_test(tc, attach_undoes_itself);
