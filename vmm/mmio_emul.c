@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Carry out the instruction that touched device memory.
-// Specs: [SDM2] the instructions' pages; [SDM3] "EPT-Induced VM Exits" (the exit names the address, not the operand).
+// Specs: [SDM2] the instructions' pages; [SDM3] "EPT-Induced VM Exits" (the exit names the address,
+// not the operand).
 #include "vmm/mmio_emul.h"
 #include "vmm/emul_alu.h"
 #include "vmm/emul_mem.h"
@@ -74,8 +75,8 @@ static enum exit_action refuse(
 	        e->vcpu->index, (unsigned long long)rip,
 	        exit->mem.fetch     ? "run"
 	        : exit->mem.in_walk ? "keep page tables in"
-	        : exit->mem.write ? "write"
-	                          : "read",
+	        : exit->mem.write   ? "write"
+	                            : "read",
 	        (unsigned long long)exit->mem.gpa.v, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
 	        b[8], b[9], b[10], b[11], b[12], b[13], b[14], code->len);
 	if (e->walk.cpl == 3) {
