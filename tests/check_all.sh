@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Every static check; the last line is 'check: N passed, N failed'.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 passed=0
 failed=0
 for check in tests/check_layers.sh tests/check_headers.sh tests/check_doors.py tests/check_format.sh; do

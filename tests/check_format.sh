@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Sources are as clang-format leaves them, begin with their licence, and end no line in blanks.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 failed=0
 mapfile -t sources < <(git ls-files '*.c' '*.h' '*.asm' '*.asl' '*.py' '*.sh')
 for file in "${sources[@]}"; do

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Each header compiles alone and has an include guard made of its path.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
 flags=(-std=gnu11 -I. "-I$B" -ffreestanding -mgeneral-regs-only -mno-red-zone -Wall -Wextra -Werror
 	-fsyntax-only -x c)

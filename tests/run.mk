@@ -6,12 +6,13 @@ export B
 LOADER ?= $(B)/BOOTX64.EFI
 OUT ?= $(B)/candela.img
 RUN_CONFIG := $(if $(CONFIG),$(CONFIG),$(B)/config)
-QUIET := --no-print-directory $(if $(V),,-s) -j$(shell nproc)
+QUIET := --no-print-directory -j$(shell nproc)
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(filter %.mk Makefile,$(MAKEFILE_LIST)) | \
-		sort -u | awk -F '|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## \(.*\)/\1=\2/p' $(filter %.mk Makefile,$(MAKEFILE_LIST)) | \
+		sort -u | awk '{ n = index($$0, "="); \
+			printf "  make %-11s %s\n", substr($$0, 1, n - 1), substr($$0, n + 1) }'
 
 .PHONY: deps
 deps: ## install what building, running and testing need
@@ -60,6 +61,7 @@ e2e: ## end-to-end tests; T=name runs one with its console shown, TIER=test|all
 e2e-deps: core loader
 	@tests/machine/fetch_kernel.sh cloud
 	@tests/machine/mkinitramfs.sh $(B)/guest/initrd.img
+	@$(if $(filter all,$(TIER)),tests/machine/fetch_kernel.sh generic)
 
 e2e-list: ## the end-to-end tests by name and tier
 	@tests/e2e/e2e.py --list
@@ -70,6 +72,7 @@ guest-test: ## guest tests in the machine; T=name runs one with its console show
 	@$(MAKE) $(QUIET) guest-test-deps </dev/null
 	@tests/e2e/guest_tests.py --loader $(LOADER) $(if $(T),--show $(T))
 
-guest-test-deps: core loader guest-images
+# guest-test/*.mk puts the images into build/guest-test/*.elf.
+guest-test-deps: core loader $(if $(wildcard guest-test/*.mk),guest-images)
 
 -include $(wildcard tests/fuzz/fuzz.mk)

@@ -3,8 +3,10 @@
 
 import os
 import re
+import subprocess
+import threading
 
-from harness import PROMPT
+from harness import PROMPT, REPO, Failed
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -26,9 +28,27 @@ FORBIDDEN = [
 ]
 
 
+FETCH_LOCK = threading.Lock()
+
+
+def fetch(kernel):
+    """Debian's kernel package: at once when it is there already."""
+    with FETCH_LOCK:
+        result = subprocess.run(
+            [os.path.join(REPO, "tests", "machine", "fetch_kernel.sh"), kernel],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if result.returncode != 0:
+        raise Failed("fetch_kernel.sh: " + result.stdout.decode("utf-8", "replace"))
+
+
 def add_vm(t, name="debian", kernel="cloud", vcpus=1, memory="256M", cmdline="console=ttyS0",
            initrd="guest/initrd.img", host=""):  # fmt: skip
     """One Linux VM; its files are put on the boot volume."""
+    fetch(kernel)
     t.file("guests/vmlinuz", t.built(f"guest/vmlinuz-{kernel}"))
     t.file("guests/initrd.img", t.built(initrd))
     t.config(
