@@ -6,7 +6,7 @@
 
 PAGE	equ 4096
 
-	global core_entry
+	global core_entry:function (core_entry.end - core_entry)
 	extern core_main
 
 	section .text.entry progbits alloc exec nowrite align=16
@@ -22,6 +22,7 @@ core_entry:
 	call core_main
 .halt:	hlt
 	jmp .halt
+.end:
 
 ; Each stack has a page below it that paging_init() leaves out of the tables.
 	section .bss nobits alloc noexec write align=4096
@@ -39,6 +40,5 @@ core_entry:
 	stack boot_df_stack, 4
 	stack boot_nmi_stack, 4
 	stack boot_mc_stack, 4
-; What follows must not begin in the last stack's page.
 
 	section .note.GNU-stack noalloc noexec nowrite progbits

@@ -5,6 +5,7 @@
 	default rel
 
 	global isr_stubs
+	global isr_common:function (isr_common.end - isr_common)
 	extern trap_dispatch
 
 	section .text
@@ -52,6 +53,7 @@ isr_common:
 	pop rax
 	add rsp, 16		; vector, error
 	iretq
+.end:
 
 ; Vectors for which the processor pushes an error code: #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX.
 %define HAS_ERROR(v) ((v) == 8 || ((v) >= 10 && (v) <= 14) || (v) == 17 || (v) == 21 || (v) == 29 || (v) == 30)

@@ -6,6 +6,7 @@
 // needs no table that could fill up. Requests take the shortest range that serves them:
 // single pages nibble at leftovers and keep the long runs for guests' RAM.
 #include "vmm/hw/page_alloc.h"
+#include "vmm/hw/paging.h"
 #include "vmm/lib/bits.h"
 #include "vmm/lib/bug.h"
 #include "vmm/lib/spinlock.h"
@@ -13,6 +14,8 @@
 
 /* Firmware and AP start-up have their own use for the first MiB. */
 #define LOWEST_PA 0x100000ULL
+/* The direct map has room for 64 TiB. */
+#define HIGHEST_PA (DEVICE_MAP_BASE - DIRECT_MAP_BASE)
 
 /*
  * First bytes of each free range. Links are physical: the virtual address of the same
@@ -83,6 +86,7 @@ void page_alloc_init(const struct boot_info *bi)
 		if (start < LOWEST_PA) {
 			start = LOWEST_PA;
 		}
+		end = end < HIGHEST_PA ? end : HIGHEST_PA;
 		if (m->type == BOOT_MEM_USABLE && start < end) {
 			insert_locked(start, end - start);
 		}

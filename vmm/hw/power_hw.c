@@ -42,9 +42,11 @@ void power_off_emulator(void)
 {
 	/*
 	 * On a real machine any of these ports could be anybody's. Bochs: the debug port reads
-	 * as its number, or the firmware has no ACPI tables. QEMU: the hypervisor bit.
+	 * as its number, or acpi_parse() has run and found no tables. QEMU: the hypervisor bit.
 	 */
-	if (cpu_in8(DEBUG_PORT) == DEBUG_PORT || !acpi.present) {
+	bool no_tables = acpi.lapic_base != 0 && !acpi.present;
+
+	if (cpu_in8(DEBUG_PORT) == DEBUG_PORT || no_tables) {
 		for (const char *s = "Shutdown"; *s; s++) {
 			cpu_out8(BOCHS_PORT, (uint8_t)*s);
 		}

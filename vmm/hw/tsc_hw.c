@@ -164,7 +164,8 @@ uint64_t clock_tsc_to_ns(uint64_t tsc)
 
 uint64_t clock_ns_to_tsc(uint64_t ns)
 {
-	uint64_t ticks = clock_scale_ticks(&scale, ns);
+	/* "Never" stays never, also where the counter is slower than a nanosecond. */
+	uint64_t ticks = ns == UINT64_MAX ? UINT64_MAX : clock_scale_ticks(&scale, ns);
 
 	return ticks > UINT64_MAX - base_tsc ? UINT64_MAX : base_tsc + ticks;
 }
