@@ -117,4 +117,8 @@ void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns)
 	while (serve_requests(vcpu) && run_until_request(vcpu, slice_end_ns)) {
 	}
 	__atomic_store_n(&vcpu->running, 0, __ATOMIC_SEQ_CST);
+	if (vcpu->state == VCPU_STOPPED) {
+		/* It may be asleep, and waits for the last one to stop. */
+		pcpu_kick(vcpu->vm->home_cpu);
+	}
 }
