@@ -1,16 +1,19 @@
 # Guest tests: small multiboot images that each prove claims from the inside.
-# guest-test/NAME/*.c and *.asm plus lib/ become build/guest-test/NAME.elf.
+# guest-test/NAME/*.c and *.asm plus lib/ become build/guest-test/NAME.elf; benchmarks become
+# build/bench/NAME.elf (tests/bench.mk runs them).
 
 GT_CFLAGS := -std=gnu11 -I. -I$(B) -g -O2 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -MMD -MP \
 	-ffreestanding -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
-	-fno-tree-loop-distribute-patterns
+	-fno-tree-loop-distribute-patterns -fno-delete-null-pointer-checks
 
-GT_IMAGES := $(filter-out lib,$(patsubst guest-test/%/,%,$(wildcard guest-test/*/)))
+GT_BENCHES := latency
+GT_IMAGES := $(filter-out lib $(GT_BENCHES),$(patsubst guest-test/%/,%,$(wildcard guest-test/*/)))
 GT_LIB := $(patsubst %,$(B)/gt/%.o,$(wildcard guest-test/lib/*.c guest-test/lib/*.asm))
 
-.PHONY: guest-images
+.PHONY: guest-images bench-images
 guest-images: $(patsubst %,$(B)/guest-test/%.elf,$(GT_IMAGES))
+bench-images: $(patsubst %,$(B)/bench/%.elf,$(GT_BENCHES))
 
 $(B)/gt/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -23,17 +26,25 @@ $(B)/gt/%.asm.o: %.asm
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -o $@ $<
 
 # 64-bit code in a 32-bit ELF file, as multiboot loaders expect it.
-$(B)/guest-test/%.elf: guest-test/lib/image.ld $(GT_LIB)
+define GT_LINK
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(CC) -nostdlib -static -no-pie -Wl,-T,guest-test/lib/image.ld -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
 		-o $(B)/gt/$*.elf64 $(filter %.o,$^)
 	$(Q)objcopy -O elf32-i386 $(B)/gt/$*.elf64 $@
+endef
+
+$(B)/guest-test/%.elf: guest-test/lib/image.ld $(GT_LIB)
+	$(GT_LINK)
+
+$(B)/bench/%.elf: guest-test/lib/image.ld $(GT_LIB)
+	$(GT_LINK)
 
 define GT_PARTS
-$(B)/guest-test/$(1).elf: $$(patsubst %,$(B)/gt/%.o,$$(wildcard guest-test/$(1)/*.c guest-test/$(1)/*.asm))
+$(B)/$(2)/$(1).elf: $$(patsubst %,$(B)/gt/%.o,$$(wildcard guest-test/$(1)/*.c guest-test/$(1)/*.asm))
 endef
-$(foreach image,$(GT_IMAGES),$(eval $(call GT_PARTS,$(image))))
+$(foreach image,$(GT_IMAGES),$(eval $(call GT_PARTS,$(image),guest-test)))
+$(foreach image,$(GT_BENCHES),$(eval $(call GT_PARTS,$(image),bench)))
 
 -include $(GT_LIB:.o=.d) $(wildcard $(B)/gt/guest-test/*/*.d)

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Instructions that a hypervisor carries out: CPUID, MSRs, control registers, faults.
+// Specs: [SDM3] "Instructions That Cause VM Exits Unconditionally", "...Conditionally".
+#include "guest-test/latency/bench.h"
+
+#define MSR_TSC_ADJUST 0x3bU
+#define MSR_MISC_ENABLE 0x1a0U
+#define MSR_NONE 0x12345678U
+#define CR0_WP (1ULL << 16)
+#define CR4_OSXSAVE (1ULL << 18)
+
+static uint64_t saved;
+
+SAMPLE(cpuid, cpuid(1, 0))
+SAMPLE(rdmsr, rdmsr(MSR_MISC_ENABLE))
+SAMPLE(wrmsr_tsc_adjust, wrmsr(MSR_TSC_ADJUST, saved))
+SAMPLE(rdmsr_unknown, rdmsr(MSR_NONE))
+SAMPLE(cr0_wp, write_cr0(saved ^ CR0_WP); write_cr0(saved))
+SAMPLE(cr8, write_cr8(read_cr8()))
+SAMPLE(xsetbv, xsetbv(0, saved))
+
+static uint32_t sample_vmcall(void)
+{
+	uint32_t start = ticks();
+	/* KVM answers in RAX (unknown number), Candela with #UD. */
+	uint64_t rax = 0x7fffffff;
+
+	__asm__ volatile("vmcall" : "+a"(rax) : : "memory");
+	return ticks() - start;
+}
+
+static const char *setup_rdmsr(void)
+{
+	return rdmsr_fault(MSR_MISC_ENABLE) == NO_FAULT ? NULL : "no IA32_MISC_ENABLE";
+}
+
+static const char *setup_tsc_adjust(void)
+{
+	if (rdmsr_fault(MSR_TSC_ADJUST) != NO_FAULT) {
+		return "no IA32_TSC_ADJUST";
+	}
+	saved = rdmsr(MSR_TSC_ADJUST);
+	return NULL;
+}
+
+static const char *setup_gp(void)
+{
+	set_gate(X_GP, fault_skip2);
+	return NULL;
+}
+
+static void teardown_gp(void)
+{
+	restore_gate(X_GP);
+}
+
+static const char *setup_ud(void)
+{
+	set_gate(X_UD, fault_skip3);
+	return NULL;
+}
+
+static void teardown_ud(void)
+{
+	restore_gate(X_UD);
+}
+
+static const char *setup_cr0(void)
+{
+	saved = read_cr0();
+	return NULL;
+}
+
+static const char *setup_xsetbv(void)
+{
+	if (!(cpuid(1, 0).c & 1U << 26)) {
+		return "no XSAVE";
+	}
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	saved = xgetbv(0);
+	return NULL;
+}
+
+static void teardown_xsetbv(void)
+{
+	write_cr4(read_cr4() & ~CR4_OSXSAVE);
+}
+
+static const struct bench rows[] = {
+        {"cpuid", NULL, sample_cpuid, NULL},
+        {"rdmsr-misc-enable", setup_rdmsr, sample_rdmsr, NULL},
+        {"wrmsr-tsc-adjust", setup_tsc_adjust, sample_wrmsr_tsc_adjust, NULL},
+        {"rdmsr-unknown-gp", setup_gp, sample_rdmsr_unknown, teardown_gp},
+        {"vmcall", setup_ud, sample_vmcall, teardown_ud},
+        {"cr0-wp-toggle", setup_cr0, sample_cr0_wp, NULL},
+        {"cr8-read-write", NULL, sample_cr8, NULL},
+        {"xsetbv", setup_xsetbv, sample_xsetbv, teardown_xsetbv},
+};
+const struct bench_table exits_table = BENCH_TABLE(rows);
