@@ -81,6 +81,7 @@ def bad_config(t):
     bundle["syntax"] = (None, r"candela\.cfg:2: expected 'key = value' or '\[section\]'")
     bundle["none"] = (None, r"candela\.cfg")
     t.file("plain.efi", loader)
+    t.file("candela.elf", t.built("core.elf"))  # beside those loaders
     t.file("startup.nsh", "\r\n".join(script))
     t.config("[vm.one]\nwhat is this\n")
     t.boot()

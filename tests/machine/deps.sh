@@ -33,7 +33,7 @@ qemu-system-x86 qemu-system-x86_64
 test_deps="
 pkg-config pkg-config
 check /usr/include/check.h
-libcapstone-dev /usr/include/capstone/capstone.h
+libzydis-dev /usr/include/Zydis/Zydis.h
 clang clang
 libclang-rt-dev CLANG_RT
 clang-format clang-format
