@@ -117,6 +117,18 @@ static void create_vms(const struct boot_info *bi)
 	}
 }
 
+/* What a host pays for Candela: its image, and the pages it took that are not a VM's RAM. */
+static void log_own_memory(const struct boot_info *bi)
+{
+	uint64_t pages = page_alloc_total_bytes() - page_alloc_free_bytes();
+
+	for (unsigned i = 0; i < n_vms; i++) {
+		pages -= vms[i]->config->memory;
+	}
+	log_info("core: %llu KiB image, %llu KiB of pages besides the VMs' RAM",
+	        (unsigned long long)bi->core_len >> 10, (unsigned long long)pages >> 10);
+}
+
 void core_main(const struct boot_info *loader_bi)
 {
 	const struct boot_info *bi = loader_bi;
@@ -135,8 +147,8 @@ void core_main(const struct boot_info *loader_bi)
 	config_log(&bi->config);
 	init_virt(&bi->config);
 	sched_init(smp_start(bi, run_cpu));
+	vm_handoff_tsc = bi->handoff_tsc;
 	create_vms(bi);
-	log_info("hand-off to first entry: %llu ticks",
-	        (unsigned long long)(clock_tsc() - bi->handoff_tsc));
+	log_own_memory(bi);
 	sched_loop(&pcpus[0]);
 }

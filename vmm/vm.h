@@ -82,7 +82,9 @@ void vm_log(struct vm *vm, enum log_level level, const char *fmt, ...) __printf(
 /* --- life, for vmm/main.c and vmm/sched.c --- */
 
 extern struct vm *vms[MAX_VMS]; /* (c) after boot */
-extern unsigned n_vms;          /* (c) after boot */
+/* The loader's last TSC reading, until the first VM's first entry is logged with it. */
+extern uint64_t vm_handoff_tsc;
+extern unsigned n_vms; /* (c) after boot */
 
 /*
  * Memory, vCPUs, second-level map; no platform yet. Returns NULL with a sentence in the log and

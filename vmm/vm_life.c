@@ -4,6 +4,7 @@
  * left the guest.
  */
 #include "vmm/guest_load.h"
+#include "vmm/hw/clock.h"
 #include "vmm/hw/panic.h"
 #include "vmm/hw/pcpu.h"
 #include "vmm/sched.h"
@@ -22,6 +23,8 @@ void vm_request(struct vm *vm, enum vm_request req, const char *reason)
 	}
 	pcpu_kick(vm->home_cpu);
 }
+
+uint64_t vm_handoff_tsc;
 
 static bool all_stopped(const struct vm *vm)
 {
@@ -61,6 +64,11 @@ static int start(struct vm *vm)
 		return err;
 	}
 	vm->state = VM_RUNNING;
+	if (vm_handoff_tsc) {
+		log_info("hand-off to first entry: %llu ticks",
+		        (unsigned long long)(clock_tsc() - vm_handoff_tsc));
+		vm_handoff_tsc = 0;
+	}
 	for (unsigned i = 1; i < vm->n_vcpus; i++) {
 		vcpu_request(vm->vcpus[i], VCPU_REQ_RESET);
 	}
@@ -94,8 +102,9 @@ static void carry_out(struct vm *vm, uint32_t req)
 	} else {
 		if (req & BIT(VM_REQ_RESET)) {
 			log_info("vm %s: reset (%s)", vm->config->name, vm->reason);
+			/* New memory is clean already. */
+			gmem_clear(&vm->mem);
 		}
-		gmem_clear(&vm->mem);
 		if (start(vm)) {
 			stop(vm, "cannot be started");
 		}

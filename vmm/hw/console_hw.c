@@ -161,11 +161,15 @@ size_t console_write(const char *buf, size_t n)
 {
 	size_t taken;
 
+	bool idle;
+
 	spin_lock(&lock);
+	idle = console_ring_used(&tx) == 0;
 	taken = console_ring_put(&tx, buf, n, LOG_RESERVE);
 	if (polled || !present) {
 		drain_polled_locked();
-	} else {
+	} else if (idle) {
+		/* Else the UART's interrupt is on its way: no port of the host for each byte. */
 		(void)tx_fill_locked();
 		update_ier_locked();
 	}
