@@ -253,6 +253,25 @@ START_TEST(string_batches)
 }
 END_TEST
 
+START_TEST(string_single_step)
+{
+	struct fake_vcpu *f;
+
+	setup();
+	f = fake_vcpu(cpu);
+	f->regs[REG_RFLAGS] |= RFLAGS_TF;
+	f->intr_shadow = true;
+	cpu->gpr[REG_RDI] = DEV;
+	cpu->gpr[REG_RCX] = 2;
+	ck_assert_int_eq(RUN(DEV, 0, 1, 0xf3, 0xab), ACT_RESUME); /* rep stosd */
+	ck_assert_uint_eq(cpu->gpr[REG_RCX], 1);
+	ck_assert_uint_eq(rip(), RIP_START);
+	ck_assert(!f->intr_shadow);
+	ck_assert_int_eq(RUN(DEV + 4, 0, 1, 0xf3, 0xab), ACT_RESUME);
+	ck_assert_uint_eq(rip(), RIP_START + 2);
+}
+END_TEST
+
 START_TEST(string_directions)
 {
 	setup();
@@ -542,8 +561,8 @@ END_TEST
 UNIT_MAIN("mmio_emul", tcase_add_loop_test(tc, one_operation, 0, ARRAY_SIZE(ops));
           tcase_add_test(tc, bit_offset_moves_the_operand); tcase_add_test(tc, push_and_pop);
           tcase_add_test(tc, push_to_a_missing_stack_reads_nothing);
-          tcase_add_test(tc, string_batches); tcase_add_test(tc, string_directions);
-          tcase_add_test(tc, string_between_devices);
+          tcase_add_test(tc, string_batches); tcase_add_test(tc, string_single_step);
+          tcase_add_test(tc, string_directions); tcase_add_test(tc, string_between_devices);
           tcase_add_test(tc, string_fault_keeps_progress);
           tcase_add_test(tc, operand_over_two_pages); tcase_add_test(tc, second_page_missing);
           tcase_add_test(tc, operand_is_ram_after_all);

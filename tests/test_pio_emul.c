@@ -141,6 +141,29 @@ START_TEST(rep_ins_in_batches)
 }
 END_TEST
 
+/* With TF set each iteration is a step of its own, which the back end's skip reports. */
+START_TEST(rep_single_step)
+{
+	struct vcpu_exit exit = string_exit(false, 1, true, 8);
+	struct fake_vcpu *f;
+
+	setup();
+	f = fake_vcpu(cpu);
+	f->regs[REG_RFLAGS] |= RFLAGS_TF;
+	cpu->gpr[REG_RSI] = DATA;
+	cpu->gpr[REG_RCX] = 2;
+	f->intr_shadow = true;
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_RESUME);
+	ck_assert_uint_eq(cpu->gpr[REG_RCX], 1);
+	ck_assert_uint_eq(n_writes, 1);
+	ck_assert_uint_eq(f->skipped_len, 0);
+	ck_assert(!f->intr_shadow);
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_SKIP);
+	ck_assert_uint_eq(cpu->gpr[REG_RCX], 0);
+	ck_assert_uint_eq(n_writes, 2);
+}
+END_TEST
+
 START_TEST(exactly_one_batch)
 {
 	struct vcpu_exit exit = string_exit(true, 1, true, 8);
@@ -279,7 +302,8 @@ END_TEST
 
 UNIT_MAIN("pio_emul", tcase_add_loop_test(tc, in, 0, ARRAY_SIZE(ins));
           tcase_add_loop_test(tc, out, 0, ARRAY_SIZE(ins)); tcase_add_test(tc, rep_ins_in_batches);
-          tcase_add_test(tc, exactly_one_batch); tcase_add_test(tc, outs_backwards_with_a_segment);
+          tcase_add_test(tc, rep_single_step); tcase_add_test(tc, exactly_one_batch);
+          tcase_add_test(tc, outs_backwards_with_a_segment);
           tcase_add_test(tc, sixteen_bit_addresses_wrap);
           tcase_add_test(tc, operand_over_two_pages); tcase_add_test(tc, fault_in_the_middle);
           tcase_add_test(tc, read_only_and_user_pages); tcase_add_test(tc, buffer_is_a_device);)

@@ -17,8 +17,7 @@ struct string_pages {
 static int string_operand(struct emul *e, const struct insn *insn, enum vcpu_seg seg, unsigned reg,
         enum walk_access access, struct emul_page *page, struct emul_operand *out)
 {
-	uint64_t offset =
-	        vcpu_reg_get(e->vcpu, (enum vcpu_reg)reg) & width_mask(insn->addr_width);
+	uint64_t offset = vcpu_reg_get(e->vcpu, (enum vcpu_reg)reg) & width_mask(insn->addr_width);
 	gva_t va;
 	int err = emul_linear(e, seg, offset, insn->op_width, access, &va);
 
@@ -36,8 +35,8 @@ static int string_step(
 	int err = 0;
 
 	if (reads) {
-		err = string_operand(e, insn, (enum vcpu_seg)insn->seg, REG_RSI, WALK_READ,
-		        &pages->src, &src);
+		err = string_operand(
+		        e, insn, (enum vcpu_seg)insn->seg, REG_RSI, WALK_READ, &pages->src, &src);
 	}
 	if (!err && writes) {
 		err = string_operand(e, insn, SEG_ES, REG_RDI, WALK_WRITE, &pages->dst, &dst);
@@ -76,13 +75,12 @@ static void seed_pages(struct emul *e, const struct vcpu_exit *exit, const struc
 	}
 }
 
-enum exit_action mmio_string(
-        struct emul *e, const struct vcpu_exit *exit, const struct insn *insn)
+enum exit_action mmio_string(struct emul *e, const struct vcpu_exit *exit, const struct insn *insn)
 {
 	struct vcpu *vcpu = e->vcpu;
 	bool repeat = insn->rep || insn->repne;
-	int64_t step = (e->walk.rflags & RFLAGS_DF) != 0 ? -(int64_t)insn->op_width
-	                                                 : insn->op_width;
+	int64_t step =
+	        (e->walk.rflags & RFLAGS_DF) != 0 ? -(int64_t)insn->op_width : insn->op_width;
 	uint64_t left = 1;
 	struct string_pages pages;
 
@@ -95,6 +93,11 @@ enum exit_action mmio_string(
 
 		if (n == MMIO_BATCH) {
 			return ACT_RESUME; /* RIP unmoved: the instruction goes on */
+		}
+		/* [SDM3] "Single-Step Exception Condition": a step is one iteration. */
+		if (n == 1 && (e->walk.rflags & RFLAGS_TF)) {
+			cpu_virt->skip_insn(vcpu, 0);
+			return ACT_RESUME;
 		}
 		err = string_step(e, insn, &pages, step);
 		if (err) {

@@ -41,7 +41,8 @@ static int string_step(struct emul *e, const struct vcpu_exit *exit, struct emul
 }
 
 /* Out of line: the register forms stay short. */
-__attribute__((noinline)) static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *exit)
+__attribute__((noinline)) static enum exit_action pio_string(
+        struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	struct emul_page page = {.va = EMUL_NO_PAGE};
 	unsigned addr_width = exit->io.addr_width;
@@ -60,6 +61,11 @@ __attribute__((noinline)) static enum exit_action pio_string(struct vcpu *vcpu, 
 
 		if (n == PIO_BATCH) {
 			return ACT_RESUME; /* the same instruction goes on */
+		}
+		/* [SDM3] "Single-Step Exception Condition": a step is one iteration. */
+		if (n == 1 && (e.walk.rflags & RFLAGS_TF)) {
+			cpu_virt->skip_insn(vcpu, 0);
+			return ACT_RESUME;
 		}
 		err = string_step(&e, exit, &page);
 		if (err) {
