@@ -45,11 +45,24 @@ static const struct {
         {WORD_PROC, PROC_SECONDARY, "activate secondary controls"},
         {WORD_PROC2, PROC2_EPT, "enable EPT"},
         {WORD_PROC2, PROC2_UNRESTRICTED, "unrestricted guest"},
+        {WORD_EXIT, EXIT_SAVE_DEBUG, "save debug controls"},
         {WORD_EXIT, EXIT_HOST_64, "host address-space size"},
         {WORD_EXIT, EXIT_ACK_INTR, "acknowledge interrupt on exit"},
         {WORD_EXIT, EXIT_SAVE_EFER, "save IA32_EFER"},
         {WORD_EXIT, EXIT_LOAD_EFER, "load IA32_EFER (exit)"},
+        {WORD_ENTRY, ENTRY_LOAD_DEBUG, "load debug controls"},
         {WORD_ENTRY, ENTRY_LOAD_EFER, "load IA32_EFER (entry)"},
+};
+
+/* Without the option these keep the guest off the host's ports and task priority. */
+static const struct {
+	enum vmx_option option;
+	uint32_t bit;
+	const char *name;
+} fallbacks[] = {
+        {VMX_OPT_IOBITMAP, PROC_IO_UNCOND, "unconditional I/O exiting"},
+        {VMX_OPT_TPR, PROC_CR8_LOAD, "CR8-load exiting"},
+        {VMX_OPT_TPR, PROC_CR8_STORE, "CR8-store exiting"},
 };
 
 /* One bit each; the options without a bit of a control word are handled by code below. */
@@ -199,6 +212,19 @@ static int check_required(
 	return 0;
 }
 
+static int check_fallbacks(const struct words *w, uint32_t granted, char *why, size_t why_size)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(fallbacks); i++) {
+		if (!(granted & BIT(fallbacks[i].option)) &&
+		        !(w->may[WORD_PROC] & fallbacks[i].bit)) {
+			fmt_print(why, why_size, "VT-x here has neither '%s' nor the control '%s'",
+			        vmx_option_names[fallbacks[i].option], fallbacks[i].name);
+			return -ENODEV;
+		}
+	}
+	return 0;
+}
+
 static void fill_virt_caps(struct vmx_caps *caps)
 {
 	uint32_t g = caps->granted;
@@ -238,11 +264,10 @@ static void choose_words(struct vmx_caps *caps, const struct words *w)
 		}
 	}
 	want[WORD_PROC2] &= ~later2;
-	if (!(caps->granted & BIT(VMX_OPT_IOBITMAP))) {
-		want[WORD_PROC] |= PROC_IO_UNCOND;
-	}
-	if (!(caps->granted & BIT(VMX_OPT_TPR))) {
-		want[WORD_PROC] |= PROC_CR8_LOAD | PROC_CR8_STORE;
+	for (unsigned i = 0; i < ARRAY_SIZE(fallbacks); i++) {
+		if (!(caps->granted & BIT(fallbacks[i].option))) {
+			want[WORD_PROC] |= fallbacks[i].bit;
+		}
 	}
 	caps->virtual_nmi = (w->may[WORD_PIN] & PIN_VIRTUAL_NMI) != 0;
 	caps->wbinvd = (w->may[WORD_PROC2] & PROC2_WBINVD) != 0;
@@ -250,8 +275,8 @@ static void choose_words(struct vmx_caps *caps, const struct words *w)
 	            (w->may[WORD_ENTRY] & ENTRY_LOAD_PAT);
 	want[WORD_PIN] |= caps->virtual_nmi ? PIN_VIRTUAL_NMI : 0;
 	want[WORD_PROC2] |= caps->wbinvd ? PROC2_WBINVD : 0;
-	want[WORD_EXIT] |= EXIT_SAVE_DEBUG | (caps->pat ? EXIT_LOAD_PAT | EXIT_SAVE_PAT : 0);
-	want[WORD_ENTRY] |= ENTRY_LOAD_DEBUG | (caps->pat ? ENTRY_LOAD_PAT : 0);
+	want[WORD_EXIT] |= caps->pat ? EXIT_LOAD_PAT | EXIT_SAVE_PAT : 0;
+	want[WORD_ENTRY] |= caps->pat ? ENTRY_LOAD_PAT : 0;
 
 	caps->pin = (want[WORD_PIN] | w->must[WORD_PIN]) & w->may[WORD_PIN];
 	caps->proc = (want[WORD_PROC] | w->must[WORD_PROC]) & w->may[WORD_PROC];
@@ -293,6 +318,10 @@ int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, size_t why_siz
 	available = available_options(&w, ept_cap);
 	caps->refused = ~available & (BIT(VMX_OPT_COUNT) - 1);
 	caps->granted = drop_dependents(available & ~off);
+	err = check_fallbacks(&w, caps->granted, why, why_size);
+	if (err) {
+		return err;
+	}
 	fill_virt_caps(caps);
 	choose_words(caps, &w);
 	return 0;
