@@ -395,6 +395,42 @@ START_TEST(general_detect)
 }
 END_TEST
 
+static const struct {
+	const char *name;
+	uint64_t dr7, cr4;
+	uint64_t dr0;
+	uint16_t port;
+	unsigned width;
+	bool watches, hit;
+} io_points[] = {
+        {"the port", 0x20002, CR4_DE, 0x80, 0x80, 1, true, true},
+        {"local enable", 0x20001, CR4_DE, 0x80, 0x80, 1, true, true},
+        {"not enabled", 0x20000, CR4_DE, 0x80, 0x80, 1, false, false},
+        {"a data breakpoint", 0x10002, CR4_DE, 0x80, 0x80, 1, false, false},
+        {"without DE", 0x20002, 0, 0x80, 0x80, 1, true, false},
+        {"the next port", 0x20002, CR4_DE, 0x80, 0x81, 1, true, false},
+        {"a wide access over it", 0x20002, CR4_DE, 0x81, 0x80, 2, true, true},
+        {"four ports", 0xe0002, CR4_DE, 0x82, 0x83, 1, true, true}, /* aligned down */
+        {"behind them", 0xe0002, CR4_DE, 0x82, 0x84, 1, true, false},
+};
+
+START_TEST(io_breakpoints)
+{
+	state(PAGED, CR4_PAE | io_points[_i].cr4, LONG, CODE64);
+	fake_dr[0] = io_points[_i].dr0;
+	ck_assert_int_eq(mov_dr(7, true, io_points[_i].dr7), ACT_SKIP);
+	ck_assert_msg(vcpu->io_breakpoints == io_points[_i].watches, "%s", io_points[_i].name);
+	if (vcpu->io_breakpoints) {
+		ck_assert_msg(dr_io_access(vcpu, io_points[_i].port, io_points[_i].width) ==
+		                      io_points[_i].hit,
+		        "%s", io_points[_i].name);
+		ck_assert_uint_eq(f->pending_debug, io_points[_i].hit ? 1 : 0);
+	}
+	ck_assert_int_eq(mov_dr(7, true, 0x400), ACT_SKIP);
+	ck_assert(!vcpu->io_breakpoints);
+}
+END_TEST
+
 UNIT_MAIN("cr", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, cr0, 0, ARRAY_SIZE(cr0_moves));
           tcase_add_test(tc, long_mode_wants_a_32_bit_tss);
@@ -405,4 +441,6 @@ UNIT_MAIN("cr", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, pae_entries_outside_ram); tcase_add_test(tc, cr8);
           tcase_add_test(tc, clts_and_lmsw); tcase_add_test(tc, moves_use_registers);
           tcase_add_loop_test(tc, efer, 0, ARRAY_SIZE(efers)); tcase_add_test(tc, xcr0);
-          tcase_add_test(tc, debug_registers); tcase_add_test(tc, general_detect);)
+          tcase_add_test(tc, debug_registers);
+          tcase_add_loop_test(tc, io_breakpoints, 0, ARRAY_SIZE(io_points));
+          tcase_add_test(tc, general_detect);)

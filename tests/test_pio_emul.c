@@ -164,6 +164,34 @@ START_TEST(rep_single_step)
 }
 END_TEST
 
+START_TEST(watched_ports)
+{
+	struct vcpu_exit exit = string_exit(false, 1, true, 8);
+	struct fake_vcpu *f;
+
+	setup();
+	f = fake_vcpu(cpu);
+	f->regs[REG_CR4] |= CR4_DE;
+	f->regs[REG_DR7] = 0x20002;
+	fake_dr[0] = PORT;
+	cpu->io_breakpoints = true;
+	cpu->gpr[REG_RSI] = DATA;
+	cpu->gpr[REG_RCX] = 2;
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_RESUME); /* a trap an iteration */
+	ck_assert_uint_eq(f->pending_debug, 1);
+	ck_assert_uint_eq(cpu->gpr[REG_RCX], 1);
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_SKIP);
+	f->pending_debug = 0;
+	exit = exit_of(true, 1);
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_SKIP);
+	ck_assert_uint_eq(f->pending_debug, 1);
+	f->pending_debug = 0;
+	exit.io.port++;
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_SKIP);
+	ck_assert_uint_eq(f->pending_debug, 0);
+}
+END_TEST
+
 START_TEST(exactly_one_batch)
 {
 	struct vcpu_exit exit = string_exit(true, 1, true, 8);
@@ -302,8 +330,8 @@ END_TEST
 
 UNIT_MAIN("pio_emul", tcase_add_loop_test(tc, in, 0, ARRAY_SIZE(ins));
           tcase_add_loop_test(tc, out, 0, ARRAY_SIZE(ins)); tcase_add_test(tc, rep_ins_in_batches);
-          tcase_add_test(tc, rep_single_step); tcase_add_test(tc, exactly_one_batch);
-          tcase_add_test(tc, outs_backwards_with_a_segment);
+          tcase_add_test(tc, rep_single_step); tcase_add_test(tc, watched_ports);
+          tcase_add_test(tc, exactly_one_batch); tcase_add_test(tc, outs_backwards_with_a_segment);
           tcase_add_test(tc, sixteen_bit_addresses_wrap);
           tcase_add_test(tc, operand_over_two_pages); tcase_add_test(tc, fault_in_the_middle);
           tcase_add_test(tc, read_only_and_user_pages); tcase_add_test(tc, buffer_is_a_device);)

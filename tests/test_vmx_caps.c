@@ -261,6 +261,7 @@ static const struct {
         {PROC, PROC_TSC_OFFSET, "the processor-based control 'use TSC offsetting'"},
         {PROC, PROC_MWAIT, "the processor-based control 'MWAIT exiting'"},
         {PROC, PROC_MONITOR, "the processor-based control 'MONITOR exiting'"},
+        {PROC, PROC_MOV_DR, "the processor-based control 'MOV-DR exiting'"},
         {PROC, PROC_RDPMC, "the processor-based control 'RDPMC exiting'"},
         {PROC, PROC_SECONDARY, "the processor-based control 'activate secondary controls'"},
         {PROC2, PROC2_EPT, "the secondary processor-based control 'enable EPT'"},

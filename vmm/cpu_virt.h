@@ -142,6 +142,8 @@ struct cpu_virt_ops {
 	/* RIP past the instruction that exited; ends interrupt shadow, raises a single-step trap.
 	 */
 	void (*skip_insn)(struct vcpu *vcpu, unsigned len);
+	/* A debug trap of the instruction about to be skipped: breakpoints B0-B3 of DR6. */
+	void (*pend_debug)(struct vcpu *vcpu, uint64_t dr6_bits);
 	/* The instruction that exited lies in a STI or MOV SS shadow: false = interrupts must wait.
 	 */
 	bool (*in_intr_shadow)(struct vcpu *vcpu);

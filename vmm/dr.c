@@ -13,6 +13,46 @@
 #define DR7_WRITABLE 0xffff23ffULL
 #define DR7_GD BIT64(13)
 
+/* Fields of breakpoint n. R/W 2 = ports, with CR4.DE. */
+static bool dr7_enabled(uint64_t dr7, unsigned n)
+{
+	return (dr7 >> (2 * n) & 3U) != 0;
+}
+
+static bool dr7_is_io(uint64_t dr7, unsigned n)
+{
+	return (dr7 >> (16 + 4 * n) & 3U) == 2;
+}
+
+static uint64_t dr7_len(uint64_t dr7, unsigned n)
+{
+	static const uint8_t lengths[] = {1, 2, 8, 4};
+
+	return lengths[dr7 >> (18 + 4 * n) & 3U];
+}
+
+/* The processor does not compare ports of instructions that exit: this is for those. */
+bool dr_io_access(struct vcpu *vcpu, uint16_t port, unsigned width)
+{
+	uint64_t dr7 = cpu_virt->get_reg(vcpu, REG_DR7), hits = 0;
+
+	if (!(cpu_virt->get_reg(vcpu, REG_CR4) & CR4_DE)) {
+		return false;
+	}
+	for (unsigned n = 0; n < 4; n++) {
+		uint64_t len = dr7_len(dr7, n), first = cpu_read_dr(n) & ~(len - 1);
+
+		if (dr7_enabled(dr7, n) && dr7_is_io(dr7, n) &&
+		        first < (uint64_t)port + width && port < first + len) {
+			hits |= BIT64(n);
+		}
+	}
+	if (hits) {
+		cpu_virt->pend_debug(vcpu, hits);
+	}
+	return hits != 0;
+}
+
 static uint64_t dr_read(struct vcpu *vcpu, unsigned dr)
 {
 	return dr == 7 ? cpu_virt->get_reg(vcpu, REG_DR7) : cpu_read_dr(dr);
@@ -32,6 +72,10 @@ static bool dr_write(struct vcpu *vcpu, unsigned dr, uint64_t value)
 		cpu_write_dr(6, (value & DR6_WRITABLE) | DR6_FIXED1);
 	} else {
 		cpu_virt->set_reg(vcpu, REG_DR7, (value & DR7_WRITABLE) | DR7_FIXED1);
+		vcpu->io_breakpoints = false;
+		for (unsigned n = 0; n < 4; n++) {
+			vcpu->io_breakpoints |= dr7_enabled(value, n) && dr7_is_io(value, n);
+		}
 	}
 	return true;
 }

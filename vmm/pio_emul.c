@@ -4,6 +4,7 @@
 // Port to String", "OUTS/OUTSB/OUTSW/OUTSD - Output String to Port", "REP/REPE/REPZ/REPNE/REPNZ -
 // Repeat String Operation Prefix"; [SDM3] "Relative Priority of Faults and VM Exits" (the
 // processor has checked CPL, IOPL and the I/O bitmap, but not the memory operand).
+#include "vmm/cr.h"
 #include "vmm/emul_mem.h"
 #include "vmm/lib/bits.h"
 #include "vmm/mmio_emul.h"
@@ -76,6 +77,11 @@ __attribute__((noinline)) static enum exit_action pio_string(
 		if (exit->io.rep) {
 			emul_reg_add(vcpu, REG_RCX, addr_width, -1);
 		}
+		if (vcpu->io_breakpoints && dr_io_access(vcpu, exit->io.port, exit->io.width) &&
+		        left != 0) {
+			cpu_virt->skip_insn(vcpu, 0);
+			return ACT_RESUME;
+		}
 	}
 	return ACT_SKIP;
 }
@@ -87,6 +93,9 @@ enum exit_action pio_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit
 
 	if (__builtin_expect(exit->io.string, 0)) {
 		return pio_string(vcpu, exit);
+	}
+	if (__builtin_expect(vcpu->io_breakpoints, 0)) {
+		(void)dr_io_access(vcpu, exit->io.port, width);
 	}
 	rax = vcpu->gpr[REG_RAX];
 	if (!exit->io.in) {

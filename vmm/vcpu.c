@@ -85,6 +85,7 @@ static void reset_registers(struct vcpu *vcpu, bool power_on)
 		vcpu->gpr[i] = 0;
 	}
 	cpu_virt->vcpu_reset(vcpu, power_on);
+	vcpu->io_breakpoints = false;
 	event_reset(vcpu);
 	vcpu->gpr[REG_RDX] = signature(vcpu);
 }

@@ -150,6 +150,7 @@ struct vcpu {
 	uint64_t mtrr_def_type, mtrr_fixed[11],
 	        mtrr_var[16]; /* (v) kept for the guest; EPT types come from the host's */
 	uint64_t misc_enable; /* (v) */
+	bool io_breakpoints;  /* (v) DR7 watches ports: vmm/dr.c */
 
 	struct lapic lapic;      /* (v) but for its [a] fields */
 	struct vcpu_stats stats; /* (v), read anywhere */

@@ -253,6 +253,7 @@ const struct cpu_virt_ops vmx_ops = {
         .set_table = vmx_set_table,
         .set_pdptes = vmx_set_pdptes,
         .skip_insn = vmx_skip_insn,
+        .pend_debug = vmx_pend_debug,
         .in_intr_shadow = vmx_in_intr_shadow,
         .nmi_blocked = vmx_nmi_blocked,
         .inject = vmx_inject,

@@ -40,6 +40,7 @@ static const struct {
         {WORD_PROC, PROC_HLT, "HLT exiting"},
         {WORD_PROC, PROC_TSC_OFFSET, "use TSC offsetting"},
         {WORD_PROC, PROC_MWAIT, "MWAIT exiting"},
+        {WORD_PROC, PROC_MOV_DR, "MOV-DR exiting"},
         {WORD_PROC, PROC_MONITOR, "MONITOR exiting"},
         {WORD_PROC, PROC_RDPMC, "RDPMC exiting"},
         {WORD_PROC, PROC_SECONDARY, "activate secondary controls"},

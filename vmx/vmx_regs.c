@@ -11,6 +11,7 @@
 #define RIGHTS_UNUSABLE BIT64(16)
 #define RIGHTS_ATTR 0xf0ffU
 #define PENDING_DEBUG_BS BIT64(14)
+#define PENDING_DEBUG_ENABLED BIT64(12) /* B0-B3 are of enabled breakpoints */
 #define BLOCKING_STI_MOV_SS 3ULL
 
 /* The four fields of segment n lie two apart in each group, in the order of enum vcpu_seg. */
@@ -211,6 +212,13 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
 		        vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 	}
+}
+
+void vmx_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits)
+{
+	(void)vcpu;
+	vmcs_write(VMCS_GUEST_PENDING_DEBUG,
+	        vmcs_read(VMCS_GUEST_PENDING_DEBUG) | dr6_bits | PENDING_DEBUG_ENABLED);
 }
 
 void vmx_reset_regs(struct vcpu *vcpu)

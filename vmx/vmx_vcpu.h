@@ -71,6 +71,7 @@ void vmx_get_table(struct vcpu *vcpu, bool idt, struct desc_table *out);
 void vmx_set_table(struct vcpu *vcpu, bool idt, const struct desc_table *in);
 void vmx_set_pdptes(struct vcpu *vcpu, const uint64_t pdpte[4]);
 void vmx_skip_insn(struct vcpu *vcpu, unsigned len);
+void vmx_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits);
 /* CR0 and CR4 bits the guest may change without an exit. */
 uint64_t vmx_cr0_guest_owned(void);
 uint64_t vmx_cr4_guest_owned(void);

@@ -73,6 +73,11 @@ static void op_skip_insn(struct vcpu *vcpu, unsigned len)
 	fake_vcpu(vcpu)->intr_shadow = false;
 }
 
+static void op_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits)
+{
+	fake_vcpu(vcpu)->pending_debug |= dr6_bits;
+}
+
 static bool op_in_intr_shadow(struct vcpu *vcpu)
 {
 	return fake_vcpu(vcpu)->intr_shadow;
@@ -190,6 +195,7 @@ static const struct cpu_virt_ops fake_ops = {
         .set_table = op_set_table,
         .set_pdptes = op_set_pdptes,
         .skip_insn = op_skip_insn,
+        .pend_debug = op_pend_debug,
         .in_intr_shadow = op_in_intr_shadow,
         .nmi_blocked = op_nmi_blocked,
         .inject = op_inject,
