@@ -29,6 +29,10 @@ static void log_vcpu(const struct vcpu *vcpu)
 	        (unsigned long long)s->guest_ticks, (unsigned long long)ticks,
 	        (unsigned long long)permille(ticks, ticks + s->guest_ticks) / 10,
 	        (unsigned long long)permille(ticks, ticks + s->guest_ticks) % 10);
+	log_info("  asleep in HLT: %llu ticks; interrupts delivered by injection: %llu, "
+	         "exceptions: %llu",
+	        (unsigned long long)s->halted_ticks, (unsigned long long)s->injected_interrupts,
+	        (unsigned long long)s->injected_exceptions);
 	log_info("  %-14s %12s %7s %14s %10s", "exit", "count", "share", "ticks", "each");
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
 		uint64_t n = s->exits[i].count;

@@ -153,6 +153,7 @@ struct vcpu {
 	bool io_breakpoints;  /* (v) DR7 watches ports: vmm/dr.c */
 
 	struct lapic lapic;      /* (v) but for its [a] fields */
+	uint64_t halted_tsc;     /* (v) when it went to sleep in HLT */
 	struct vcpu_stats stats; /* (v), read anywhere */
 	const char *kill_reason; /* (v) */
 

@@ -38,6 +38,7 @@ static bool serve_requests(struct vcpu *vcpu)
 	}
 	if (vcpu->state == VCPU_HALTED && event_wakes(vcpu)) {
 		vcpu->state = VCPU_RUNNABLE;
+		vcpu->stats.halted_ticks += clock_tsc() - vcpu->halted_tsc;
 	}
 	return vcpu->state == VCPU_RUNNABLE;
 }
@@ -56,6 +57,7 @@ static bool act(struct vcpu *vcpu, enum exit_action action)
 		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
 		if (!event_wakes(vcpu)) {
 			vcpu->state = VCPU_HALTED;
+			vcpu->halted_tsc = clock_tsc();
 		}
 		return vcpu->state == VCPU_RUNNABLE;
 	case ACT_SHUTDOWN:

@@ -19,7 +19,7 @@
 #include "vmm/lib/types.h"
 #include "vmm/vcpu.h"
 
-enum vm_state { VM_OFF, VM_RUNNING, VM_STOPPING, VM_DEAD };
+enum vm_state { VM_OFF, VM_RUNNING, VM_DEAD };
 
 enum vm_request {
 	VM_REQ_START,
