@@ -271,8 +271,14 @@ void apic_calibrate(void)
 
 void apic_timer_set(uint64_t deadline_tsc)
 {
+	struct pcpu *cpu = pcpu_this();
 	uint64_t now, ticks;
 
+	/* Without the preemption timer each VM entry asks, mostly for what is set already. */
+	if (cpu->timer_tsc == deadline_tsc) {
+		return;
+	}
+	cpu->timer_tsc = deadline_tsc;
 	if (deadline_timer) {
 		/* 0 turns it off; a time that has passed fires at once. */
 		cpu_wrmsr(MSR_IA32_TSC_DEADLINE, deadline_tsc == UINT64_MAX ? 0 : deadline_tsc);

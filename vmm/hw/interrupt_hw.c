@@ -13,6 +13,9 @@ void host_interrupt(uint8_t vector)
 	if (vector == HOST_VECTOR_SERIAL) {
 		console_service();
 	}
+	if (vector == HOST_VECTOR_TIMER) {
+		pcpu_this()->timer_tsc = 0;
+	}
 	/* Timer and kick have done their work by waking the CPU or ending the guest's run. */
 	apic_eoi();
 }
