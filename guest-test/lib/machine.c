@@ -54,6 +54,15 @@ bool wait_for(volatile uint32_t *counter, uint32_t want, uint64_t us)
 	return *counter >= want;
 }
 
+uint64_t ram_size(void)
+{
+	extern uint32_t multiboot_info;
+	const uint32_t *mbi = (const uint32_t *)(uint64_t)multiboot_info;
+
+	/* [MB1] "Boot information format": mem_upper, in KiB from 1 MiB on. */
+	return (1ULL << 20) + mbi[2] * 1024ULL;
+}
+
 void *window_map(unsigned page, uint64_t phys, uint64_t flags)
 {
 	uint64_t va = WINDOW_BASE + page * 4096ULL;

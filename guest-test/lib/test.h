@@ -51,12 +51,40 @@ struct frame {
 };
 
 #define NO_FAULT 0xffU
+enum exception {
+	X_DE = 0,
+	X_DB = 1,
+	X_NMI = 2,
+	X_BP = 3,
+	X_UD = 6,
+	X_NM = 7,
+	X_DF = 8,
+	X_NP = 11,
+	X_SS = 12,
+	X_GP = 13,
+	X_PF = 14,
+	X_MF = 16,
+	X_AC = 17,
+};
 struct fault {
 	uint32_t vector; /* NO_FAULT = fn returned */
 	uint64_t error, rip, cr2;
 };
 /* Run fn; a fault inside ends it and is described. */
 struct fault catch_fault(void (*fn)(void *arg), void *arg);
+/* The vector alone. */
+uint32_t fault_of(void (*fn)(void *arg), void *arg);
+uint32_t rdmsr_fault(uint32_t msr);
+uint32_t wrmsr_fault(uint32_t msr, uint64_t v);
+/* void insn_NAME(void *arg): one instruction, with arg in RDI. */
+#define INSN(name, text) \
+	static void insn_##name(void *arg) \
+	{ \
+		__asm__ volatile(text \
+		                 : "+D"(arg) \
+		                 : \
+		                 : "rax", "rbx", "rcx", "rdx", "rsi", "memory", "cc"); \
+	}
 extern struct frame fault_frame; /* all registers at the last one caught */
 /* The same, but a fault counts as a failure of the test. */
 void run_caught(void (*fn)(void *arg), void *arg);
@@ -75,7 +103,9 @@ struct fault user_call(void (*fn)(void), uint64_t arg);
 #define PTE_W 2ULL
 #define PTE_U 4ULL
 #define PTE_NX (1ULL << 63)
-extern uint64_t window_pt[WINDOW_PAGES];
+extern volatile uint64_t window_pt[WINDOW_PAGES];
+/* Where RAM from 1 MiB on ends, from what the loader says. */
+uint64_t ram_size(void);
 /* Set a page of the window; returns its address. */
 void *window_map(unsigned page, uint64_t phys, uint64_t flags);
 void *memset(void *to, int byte, size_t len);

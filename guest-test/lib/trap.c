@@ -111,3 +111,41 @@ void run_caught(void (*fn)(void *arg), void *arg)
 {
 	fault_catch(fn, arg);
 }
+
+uint32_t fault_of(void (*fn)(void *arg), void *arg)
+{
+	return catch_fault(fn, arg).vector;
+}
+
+struct msr_access {
+	uint32_t msr;
+	uint64_t value;
+};
+
+static void do_rdmsr(void *arg)
+{
+	struct msr_access *a = arg;
+
+	a->value = rdmsr(a->msr);
+}
+
+static void do_wrmsr(void *arg)
+{
+	struct msr_access *a = arg;
+
+	wrmsr(a->msr, a->value);
+}
+
+uint32_t rdmsr_fault(uint32_t msr)
+{
+	struct msr_access a = {msr, 0};
+
+	return fault_of(do_rdmsr, &a);
+}
+
+uint32_t wrmsr_fault(uint32_t msr, uint64_t v)
+{
+	struct msr_access a = {msr, v};
+
+	return fault_of(do_wrmsr, &a);
+}
