@@ -28,6 +28,8 @@
 
 #define LEVELS 4U
 #define ENTRIES 512U
+#define GPA_END BIT64(48) /* what four levels reach */
+#define HPA_END BIT64(52)
 
 static struct mtrrs mtrrs; /* (c) after the first VM */
 
@@ -175,12 +177,23 @@ static unsigned pick_level(
 	return 1;
 }
 
+/* Whole pages below 'end', no wrap. */
+static bool range_ok(uint64_t at, uint64_t len, uint64_t end)
+{
+	return is_aligned(at | len, PAGE_SIZE) && at <= end && len <= end - at;
+}
+
+/*
+ * A table that a large page replaces is freed at once, so that may only happen to a VM whose
+ * vCPUs are out of the guest; the flush makes them forget before they enter again.
+ */
 int ept_map(struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot, enum map_type kind)
 {
 	struct vmx_vm *v = vmx_vm(vm);
+	bool changed = false;
 	int err = 0;
 
-	if (!is_aligned(at.v | to.v | len, PAGE_SIZE) || len == 0) {
+	if (len == 0 || !range_ok(at.v, len, GPA_END) || !range_ok(to.v, len, HPA_END)) {
 		return -EINVAL;
 	}
 	spin_lock(&v->lock);
@@ -189,20 +202,26 @@ int ept_map(struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot,
 		unsigned level = pick_level(at.v, to.v, len, kind, &type);
 		uint64_t size = level_size(level);
 		uint64_t *slot = walk_make(v, at.v, level);
+		uint64_t old;
 
 		if (!slot) {
 			err = -ENOMEM;
 			break;
 		}
-		if (*slot && !is_leaf(*slot, level)) {
-			free_table(table_of(*slot), level - 1);
-		}
+		old = *slot;
 		set_entry(slot, to.v | (uint64_t)type << EPT_TYPE_SHIFT | leaf_rights(prot, level));
+		if (old && !is_leaf(old, level)) {
+			free_table(table_of(old), level - 1);
+		}
+		changed |= old != 0;
 		at = gpa_add(at, size);
 		to = hpa_add(to, size);
 		len -= size;
 	}
 	spin_unlock(&v->lock);
+	if (changed) {
+		cpu_virt->flush_nested(vm);
+	}
 	return err;
 }
 
@@ -211,7 +230,7 @@ int ept_unmap(struct vm *vm, gpa_t at, uint64_t len)
 	struct vmx_vm *v = vmx_vm(vm);
 	int err = 0;
 
-	if (!is_aligned(at.v | len, PAGE_SIZE)) {
+	if (!range_ok(at.v, len, GPA_END)) {
 		return -EINVAL;
 	}
 	spin_lock(&v->lock);
@@ -237,6 +256,9 @@ uint64_t ept_lookup(struct vm *vm, gpa_t at, uint64_t *size)
 {
 	uint64_t *table = vmx_vm(vm)->root;
 
+	if (at.v >= GPA_END) {
+		return 0;
+	}
 	for (unsigned level = LEVELS; level >= 1; level--) {
 		uint64_t entry = table[level_index(at.v, level)];
 
