@@ -10,6 +10,7 @@
 
 #define RIGHTS_UNUSABLE BIT64(16)
 #define RIGHTS_ATTR 0xf0ffU
+#define RIGHTS_DPL 0x60U
 #define PENDING_DEBUG_BS BIT64(14)
 #define PENDING_DEBUG_ENABLED BIT64(12) /* B0-B3 are of enabled breakpoints */
 #define BLOCKING_STI_MOV_SS 3ULL
@@ -161,7 +162,9 @@ void vmx_get_seg(struct vcpu *vcpu, enum vcpu_seg seg, struct segment *out)
 
 void vmx_set_seg(struct vcpu *vcpu, enum vcpu_seg seg, const struct segment *in)
 {
-	uint64_t rights = in->unusable ? RIGHTS_UNUSABLE : (in->attr & RIGHTS_ATTR);
+	/* Of an unusable SS, DPL still is the CPL, and the entry compares it with CS. */
+	uint64_t rights = in->unusable ? RIGHTS_UNUSABLE | (in->attr & RIGHTS_DPL)
+	                               : (in->attr & RIGHTS_ATTR);
 
 	(void)vcpu;
 	vmcs_write(SEG_FIELD(VMCS_GUEST_ES_SELECTOR, seg), in->selector);
@@ -193,6 +196,17 @@ void vmx_set_pdptes(struct vcpu *vcpu, const uint64_t pdpte[4])
 	vmcs_write(VMCS_GUEST_PDPTE3, pdpte[3]);
 }
 
+static bool in_ia32e_mode(void)
+{
+	return (vmcs_read(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E) != 0;
+}
+
+/* Means something in IA-32e mode only. */
+static bool in_64bit_segment(void)
+{
+	return (vmcs_read(VMCS_GUEST_CS_RIGHTS) & SEG_ATTR_L) != 0;
+}
+
 void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 {
 	uint64_t old = vmcs_read(VMCS_GUEST_RIP);
@@ -201,7 +215,7 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 
 	(void)vcpu;
 	/* Outside 64-bit code the instruction pointer wraps at 32 bits. */
-	if (((old ^ next) >> 32) && !(vmcs_read(VMCS_GUEST_CS_RIGHTS) & SEG_ATTR_L)) {
+	if (((old ^ next) >> 32) && !(in_ia32e_mode() && in_64bit_segment())) {
 		next = (uint32_t)next;
 	}
 	vmcs_write(VMCS_GUEST_RIP, next);
