@@ -203,7 +203,10 @@ void fake_vmx_host(uint32_t off)
 
 	cpu_model_skylake_x();
 	fake_vmx_msrs();
-	fake_phys_init(FAKE_ARENA_BASE, FAKE_ARENA_SIZE);
+	if (bi.n_mem == 0) {
+		/* The allocator starts once. */
+		fake_phys_init(FAKE_ARENA_BASE, FAKE_ARENA_SIZE);
+	}
 	bi.n_mem = 1;
 	bi.mem[0] = (struct boot_mem){
 	        .base = FAKE_ARENA_BASE, .len = FAKE_ARENA_SIZE, .type = BOOT_MEM_USABLE};
@@ -220,8 +223,15 @@ void fake_vmx_host(uint32_t off)
 
 struct vm *fake_vmx_vm(uint64_t mem_size, unsigned n_vcpus, uint32_t off)
 {
-	struct vm *vm = fake_vm(mem_size, n_vcpus);
+	const struct cpu_virt_ops *before = cpu_virt;
+	static const struct cpu_virt_ops *arrays;
+	struct vm *vm;
 
+	if (!arrays) {
+		arrays = before;
+	}
+	cpu_virt = arrays;
+	vm = fake_vm(mem_size, n_vcpus);
 	fake_vmx_host(off);
 	for (unsigned i = 0; i < n_vcpus; i++) {
 		uint8_t *regs = page_alloc(1, PAGE_SIZE);
