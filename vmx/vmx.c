@@ -120,6 +120,8 @@ static int op_vcpu_init(struct vcpu *vcpu)
 
 	_Static_assert(sizeof(struct vmx_vcpu) <= PAGE_SIZE, "allocated as one page");
 	if (!v || !vmcs) {
+		page_free(v, 1);
+		page_free(vmcs, 1);
 		return -ENOMEM;
 	}
 	vcpu->virt = v;
