@@ -119,11 +119,14 @@ static void check_system_segments(bool long_mode)
 	check(!(tr & SEG_ATTR_S) && (tr & SEG_ATTR_P), "GUEST_TR_RIGHTS", "S or P", tr);
 	check(!(SEG(SELECTOR, SEG_TR) & 4), "GUEST_TR_SELECTOR", "TI is 1", SEG(SELECTOR, SEG_TR));
 	check_limit("GUEST_TR_LIMIT", SEG(LIMIT, SEG_TR), tr);
+	check(canonical(SEG(BASE, SEG_TR)), "GUEST_TR_BASE", "not canonical", SEG(BASE, SEG_TR));
 	if (!(ldtr & RIGHTS_UNUSABLE)) {
 		check((ldtr & SEG_ATTR_TYPE) == 2, "GUEST_LDTR_RIGHTS", "not an LDT", ldtr);
 		check(!(ldtr & SEG_ATTR_S) && (ldtr & SEG_ATTR_P), "GUEST_LDTR_RIGHTS", "S or P",
 		        ldtr);
 		check_limit("GUEST_LDTR_LIMIT", SEG(LIMIT, SEG_LDTR), ldtr);
+		check(canonical(SEG(BASE, SEG_LDTR)), "GUEST_LDTR_BASE", "not canonical",
+		        SEG(BASE, SEG_LDTR));
 	}
 	check(canonical(vmcs_read(VMCS_GUEST_GDTR_BASE)), "GUEST_GDTR_BASE", "not canonical",
 	        vmcs_read(VMCS_GUEST_GDTR_BASE));
