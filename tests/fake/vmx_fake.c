@@ -127,7 +127,9 @@ void fake_vmx_script(const struct fake_exit *exits, unsigned n)
 
 static void run_out_the_timer(void)
 {
-	fake_clock_set(clock_now() + (fake_vmcs[VMCS_PREEMPTION_TIMER] << vmx_caps.timer_shift));
+	/* Some time passes even with a timer of 0. */
+	fake_clock_set(
+	        clock_now() + (fake_vmcs[VMCS_PREEMPTION_TIMER] << vmx_caps.timer_shift) + 1);
 	fake_vmcs[VMCS_EXIT_REASON] = 52;
 }
 
