@@ -14,6 +14,9 @@ static bool serve_requests(struct vcpu *vcpu)
 {
 	uint64_t req = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
 
+	if (req & BIT64(VCPU_REQ_FLUSH_NESTED)) {
+		cpu_virt->flush_nested_local(vcpu);
+	}
 	if (req & BIT64(VCPU_REQ_STOP)) {
 		vcpu->state = VCPU_STOPPED;
 		return false;
@@ -21,14 +24,12 @@ static bool serve_requests(struct vcpu *vcpu)
 	if (req & BIT64(VCPU_REQ_RESET)) {
 		vcpu_reset(vcpu);
 	}
-	if (req & BIT64(VCPU_REQ_INIT)) {
+	/* A VM that stops waits for all: what the others still send starts nobody again. */
+	if ((req & BIT64(VCPU_REQ_INIT)) && vcpu->state != VCPU_STOPPED) {
 		vcpu_init_signal(vcpu);
 	}
 	if (req & BIT64(VCPU_REQ_SIPI)) {
 		vcpu_sipi(vcpu, (uint8_t)__atomic_load_n(&vcpu->sipi_vector, __ATOMIC_RELAXED));
-	}
-	if (req & BIT64(VCPU_REQ_FLUSH_NESTED)) {
-		cpu_virt->flush_nested_local(vcpu);
 	}
 	if (req & BIT64(VCPU_REQ_FLUSH_GUEST)) {
 		cpu_virt->flush_guest_tlb(vcpu);

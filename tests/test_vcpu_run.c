@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The loop without a processor: whole exit paths on VT-x played from a script.
+#include "tests/fake/host_fake.h"
+#include "tests/fake/vmx_fake.h"
+#include "tests/unit.h"
+#include "vmm/hw/clock.h"
+#include "vmm/hw/timer.h"
+#include "vmm/x86.h"
+#include <string.h>
+
+#define SLICE 10000000ULL
+
+static struct vm *vm;
+static struct vcpu *vcpu;
+static uint32_t asked; /* bits of enum vm_request */
+static const char *asked_why;
+
+/* As vmm/vm_life.c does it: remember, and ask all vCPUs to stop. */
+void vm_request(struct vm *who, enum vm_request req, const char *reason)
+{
+	asked |= BIT(req);
+	asked_why = reason;
+	for (unsigned i = 0; i < who->n_vcpus; i++) {
+		vcpu_request(who->vcpus[i], VCPU_REQ_STOP);
+	}
+}
+
+static void make(uint32_t off)
+{
+	vm = fake_vmx_vm(SIZE_2M, 2, off);
+	vcpu = vm->vcpus[0];
+	fake_vmx_long_mode(vcpu);
+}
+
+/* Interrupts by injection: what is delivered is seen at the entry. */
+static void setup(void)
+{
+	make(BIT(VMX_OPT_VID));
+}
+
+static void run(const struct fake_exit *exits, unsigned n)
+{
+	fake_vmx_script(exits, n);
+	vcpu_run(vcpu, clock_now() + SLICE);
+	ck_assert_uint_eq(vcpu->running, 0);
+}
+
+static uint64_t rip(void)
+{
+	return fake_vmcs[VMCS_GUEST_RIP];
+}
+
+static void apic_on(void)
+{
+	lapic_write(&vcpu->lapic, LAPIC_SVR, 0x1ff);
+}
+
+/* --- exits --- */
+
+START_TEST(cpuid)
+{
+	const struct fake_exit exits[] = {{.reason = 10, .len = 2, .guest_ns = 700}};
+
+	vcpu->gpr[REG_RAX] = 0x40000000;
+	run(exits, 1);
+	ck_assert_uint_eq(vcpu->gpr[REG_RBX], 0x646e6143);
+	ck_assert_uint_eq(rip(), 0x8002);
+	ck_assert_uint_eq(vcpu->stats.exits[EXIT_CPUID].count, 1);
+	ck_assert_uint_eq(vcpu->stats.exits[EXIT_IO].count, 0);
+	ck_assert_uint_eq(vcpu->stats.guest_ticks, clock_now());
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+}
+END_TEST
+
+static uint64_t port_writes[4];
+static unsigned n_port_writes;
+
+static void port_write(void *dev, uint64_t offset, unsigned width, uint64_t value)
+{
+	(void)dev;
+	(void)width;
+	port_writes[n_port_writes++ & 3] = value | offset << 32;
+	fake_clock_set(clock_now() + 50); /* the device takes its time */
+}
+
+static uint64_t port_read(void *dev, uint64_t offset, unsigned width)
+{
+	(void)dev;
+	(void)width;
+	return 0x80 + offset;
+}
+
+START_TEST(ports)
+{
+	static const struct io_ops ops = {.name = "t", .read = port_read, .write = port_write};
+	struct io_range range = {.base = 0x300, .len = 8, .ops = &ops, .kind = IO_FIXED};
+	const struct fake_exit exits[] = {
+	        {.reason = 30, .len = 1, .qual = 0x03020000},
+	        {.reason = 30, .len = 2, .qual = 0x03030008},
+	};
+
+	ck_assert_int_eq(io_bus_add(&vm->pio, &range), 0);
+	vcpu->gpr[REG_RAX] = 0x1241;
+	run(exits, 2);
+	ck_assert_uint_eq(n_port_writes, 1);
+	ck_assert_uint_eq(port_writes[0], 0x41 | 2ULL << 32);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 0x1283);
+	ck_assert_uint_eq(rip(), 0x8003);
+	ck_assert_uint_eq(vcpu->stats.exits[EXIT_IO].count, 2);
+	ck_assert_uint_eq(vcpu->stats.exits[EXIT_IO].ticks, 50);
+}
+END_TEST
+
+/* A fault of the handler's: RIP stays, the event goes in at the next entry, once. */
+START_TEST(faults)
+{
+	const struct fake_exit exits[] = {{.reason = 18, .len = 3}, {.reason = 52}};
+
+	run(exits, 1);
+	ck_assert_uint_eq(fake_vmx.last_inject, 0x80000306);
+	ck_assert_uint_eq(rip(), 0x8000);
+	ck_assert_uint_eq(vcpu->stats.injected_exceptions, 1);
+	run(&exits[1], 1);
+	ck_assert_uint_eq(fake_vmx.last_inject & BIT(31), 0);
+}
+END_TEST
+
+START_TEST(a_broken_off_event_goes_in_again)
+{
+	const struct fake_exit exits[] = {
+	        {.reason = 48, .qual = 0x19c, .gpa = 0x5000, .vectoring = 0x80000480, .len = 2},
+	};
+
+	/* The tables hold 4 KiB pages that may be executed: another vCPU fixed it already. */
+	ck_assert_int_eq(
+	        vmx_ops.map(vm, gpa(0x5000), hpa(0x5000), PAGE_SIZE, MAP_RWX, MAP_TYPE_RAM), 0);
+	run(exits, 1);
+	ck_assert_uint_eq(fake_vmx.last_inject & ~BIT(31), 0x480);
+	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_INSN_LEN], 2);
+	ck_assert_uint_eq(rip(), 0x8000);
+	ck_assert_uint_eq(asked, 0);
+}
+END_TEST
+
+/* --- HLT --- */
+
+START_TEST(halt_and_wake)
+{
+	const struct fake_exit exits[] = {{.reason = 12, .len = 1}, {.reason = 52}};
+
+	apic_on();
+	run(exits, 1);
+	ck_assert_int_eq(vcpu->state, VCPU_HALTED);
+	ck_assert_uint_eq(rip(), 0x8001);
+	ck_assert_uint_eq(fake_vmx.entries, 1);
+	/* Woken for nothing: goes on sleeping, without an entry. */
+	vcpu_request(vcpu, VCPU_REQ_FLUSH_GUEST);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_HALTED);
+	ck_assert_uint_eq(fake_vmx.entries, 1);
+	fake_clock_set(clock_now() + 12345);
+	fake_sched_wakes = 0;
+	lapic_post(&vcpu->lapic, 0x41, false);
+	ck_assert_uint_eq(fake_sched_wakes, 1);
+	run(&exits[1], 1);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert_uint_eq(vcpu->stats.injected_interrupts, 1);
+	ck_assert_uint_eq(vcpu->stats.halted_ticks, 12345);
+	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_INTR_INFO] & 0xff, 0x41);
+}
+END_TEST
+
+START_TEST(halt_with_something_pending)
+{
+	const struct fake_exit exits[] = {{.reason = 12, .len = 1}, {.reason = 52}};
+
+	apic_on();
+	/* In the STI shadow: not delivered before HLT, which it then wakes. */
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 1;
+	lapic_post(&vcpu->lapic, 0x41, false);
+	run(exits, 2);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert_uint_eq(rip(), 0x8001);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 0);
+	ck_assert_uint_eq(vcpu->stats.injected_interrupts, 1);
+}
+END_TEST
+
+START_TEST(halt_with_interrupts_off)
+{
+	const struct fake_exit exits[] = {{.reason = 12, .len = 1}};
+
+	apic_on();
+	fake_vmcs[VMCS_GUEST_RFLAGS] &= ~RFLAGS_IF;
+	lapic_post(&vcpu->lapic, 0x41, false);
+	run(exits, 1);
+	ck_assert_int_eq(vcpu->state, VCPU_HALTED);
+	/* An NMI wakes it all the same. */
+	__atomic_store_n(&vcpu->nmi_pending, 1, __ATOMIC_RELAXED);
+	vcpu_request(vcpu, VCPU_REQ_NMI);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert_uint_eq(vcpu->nmi_pending, 0);
+	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_INTR_INFO] & 0xfff, 0x202);
+}
+END_TEST
+
+/* --- the end --- */
+
+static const struct {
+	struct fake_exit exit;
+	enum vm_request request;
+	const char *reason;
+	bool dump;
+} ends[] = {
+        {{.reason = 2}, VM_REQ_RESET, "triple fault", false},
+        {{.reason = 35}, VM_REQ_KILL, "the processor refused", true},
+        {{.reason = BIT(31) | 33}, VM_REQ_KILL, "the processor refused", true},
+        {{.fail = 2}, VM_REQ_KILL, "the processor refused", true},
+        {{.reason = 49, .gpa = 0x1000}, VM_REQ_KILL, "the processor refused", true},
+        {{.reason = 48, .qual = 0x184, .gpa = 0xfffff000}, VM_REQ_KILL, "instruction fetch", true},
+};
+
+START_TEST(it_ends)
+{
+	run(&ends[_i].exit, 1);
+	ck_assert_int_eq(vcpu->state, VCPU_STOPPED);
+	ck_assert_uint_eq(asked, BIT(ends[_i].request));
+	ck_assert_ptr_nonnull(strstr(asked_why, ends[_i].reason));
+	ck_assert_uint_eq(fake_log_count("GUEST_RIP") != 0, ends[_i].dump);
+	ck_assert_uint_eq(fake_vmx.entries, 1);
+	/* The other one was asked, too. */
+	ck_assert_uint_eq(vm->vcpus[1]->requests & BIT64(VCPU_REQ_STOP), BIT64(VCPU_REQ_STOP));
+}
+END_TEST
+
+/* --- requests --- */
+
+static void stop_it(struct vcpu *v)
+{
+	vcpu_request(v, VCPU_REQ_STOP);
+}
+
+START_TEST(stopped_in_the_guest)
+{
+	const struct fake_exit exits[] = {{.reason = 10, .len = 2, .guest = stop_it}};
+
+	fake_kicks = 0;
+	vm->home_cpu = 0;
+	run(exits, 1);
+	ck_assert_int_eq(vcpu->state, VCPU_STOPPED);
+	ck_assert_uint_eq(fake_vmx.entries, 1);
+	ck_assert_uint_eq(rip(), 0x8002); /* the exit was carried out */
+	ck_assert_uint_eq(fake_kicks, 2); /* out of the guest; the home CPU looks */
+}
+END_TEST
+
+START_TEST(reset_waits_for_sipi)
+{
+	vcpu_request(vcpu, VCPU_REQ_RESET);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_WAIT_SIPI);
+	ck_assert_uint_eq(rip(), 0xfff0);
+	ck_assert_uint_eq(fake_vmx.entries, 0);
+}
+END_TEST
+
+START_TEST(init_then_sipi)
+{
+	vcpu->gpr[REG_RCX] = 5;
+	vcpu_request(vcpu, VCPU_REQ_INIT);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_WAIT_SIPI);
+	ck_assert_uint_eq(vcpu->gpr[REG_RCX], 0);
+	vcpu->sipi_vector = 0x9a;
+	vcpu_request(vcpu, VCPU_REQ_SIPI);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_CS_SELECTOR], 0x9a00);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_CS_BASE], 0x9a000);
+	ck_assert_uint_eq(rip(), 0);
+	ck_assert(fake_vmx.entries > 0);
+	/* A second SIPI means nothing to one that runs. */
+	vcpu->sipi_vector = 0x12;
+	vcpu_request(vcpu, VCPU_REQ_SIPI);
+	run(NULL, 0);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_CS_BASE], 0x9a000);
+}
+END_TEST
+
+START_TEST(init_and_sipi_at_once)
+{
+	vcpu->sipi_vector = 0x10;
+	vcpu_request(vcpu, VCPU_REQ_INIT);
+	vcpu_request(vcpu, VCPU_REQ_SIPI);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_CS_BASE], 0x10000);
+}
+END_TEST
+
+START_TEST(init_wakes_a_halted_one)
+{
+	vcpu->state = VCPU_HALTED;
+	vcpu_request(vcpu, VCPU_REQ_INIT);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_WAIT_SIPI);
+}
+END_TEST
+
+/* Its VM is being reset: what other vCPUs still send must not set it going again. */
+START_TEST(a_stopped_one_stays_stopped)
+{
+	vcpu_request(vcpu, VCPU_REQ_STOP);
+	run(NULL, 0);
+	vcpu->sipi_vector = 0x10;
+	vcpu_request(vcpu, VCPU_REQ_INIT);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_STOPPED);
+	vcpu_request(vcpu, VCPU_REQ_INIT);
+	vcpu_request(vcpu, VCPU_REQ_SIPI);
+	vcpu_request(vcpu, VCPU_REQ_IRQ);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_STOPPED);
+	ck_assert_uint_eq(fake_vmx.entries, 0);
+	vcpu_request(vcpu, VCPU_REQ_RESET);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_WAIT_SIPI);
+}
+END_TEST
+
+/* Translations that must go are gone before the vCPU enters again, whatever comes with them. */
+START_TEST(flushes)
+{
+	vcpu_request(vcpu, VCPU_REQ_FLUSH_NESTED);
+	run(NULL, 0);
+	ck_assert_uint_eq(fake_vmx.invepts, 1);
+	vcpu_request(vcpu, VCPU_REQ_FLUSH_GUEST);
+	run(NULL, 0);
+	ck_assert_uint_eq(fake_vmx.invvpids, 1);
+	vcpu_request(vcpu, VCPU_REQ_FLUSH_NESTED);
+	vcpu_request(vcpu, VCPU_REQ_STOP);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_STOPPED);
+	ck_assert_uint_eq(fake_vmx.invepts, 2);
+}
+END_TEST
+
+/* --- time --- */
+
+START_TEST(a_slice_ends)
+{
+	uint64_t start = clock_now();
+
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert(clock_now() >= start + SLICE && clock_now() < start + SLICE + 64);
+	/* Already over: not one entry. */
+	fake_vmx.entries = 0;
+	vcpu_run(vcpu, clock_now());
+	ck_assert_uint_eq(fake_vmx.entries, 0);
+}
+END_TEST
+
+static void expire(struct timer *t)
+{
+	(void)t;
+}
+
+static struct timer timer;
+
+static void arm_early(struct vcpu *v)
+{
+	(void)v;
+	timer_arm(&timer, 0, clock_now() + 500);
+}
+
+START_TEST(a_timer_ends_it_earlier)
+{
+	const struct fake_exit exits[] = {{.reason = 10, .len = 2, .guest = arm_early}};
+	uint64_t start = clock_now();
+
+	timer_init(&timer, expire);
+	timer_arm(&timer, 0, start + 5000);
+	run(NULL, 0);
+	ck_assert(clock_now() >= start + 5000 && clock_now() < start + 5064);
+	/* One that a device arms during the run counts from the next entry on. */
+	timer_cancel(&timer);
+	start = clock_now();
+	run(exits, 1);
+	ck_assert(clock_now() >= start + 500 && clock_now() < start + 564);
+}
+END_TEST
+
+/* Exits without an end do not outstay the slice for long: the timer still runs out. */
+START_TEST(busy_guests_leave_in_time)
+{
+	static struct fake_exit exits[1000];
+	uint64_t start = clock_now();
+
+	for (unsigned i = 0; i < ARRAY_SIZE(exits); i++) {
+		exits[i] = (struct fake_exit){.reason = 10, .len = 2, .guest_ns = SLICE / 1000};
+	}
+	run(exits, ARRAY_SIZE(exits));
+	ck_assert(clock_now() < start + SLICE + 64);
+	ck_assert_uint_eq(vcpu->stats.exits[EXIT_CPUID].count, 1000);
+}
+END_TEST
+
+/* With virtual-interrupt delivery the processor gets the vector, and no injection is made. */
+START_TEST(delivery_by_the_processor)
+{
+	make(0);
+	apic_on();
+	lapic_post(&vcpu->lapic, 0x41, false);
+	run(NULL, 0);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTR_STATUS], 0x41);
+	ck_assert_uint_eq(vcpu->stats.injected_interrupts, 0);
+}
+END_TEST
+
+UNIT_MAIN("vcpu_run", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, cpuid);
+          tcase_add_test(tc, ports); tcase_add_test(tc, faults);
+          tcase_add_test(tc, a_broken_off_event_goes_in_again); tcase_add_test(tc, halt_and_wake);
+          tcase_add_test(tc, halt_with_something_pending);
+          tcase_add_test(tc, halt_with_interrupts_off);
+          tcase_add_loop_test(tc, it_ends, 0, ARRAY_SIZE(ends));
+          tcase_add_test(tc, stopped_in_the_guest); tcase_add_test(tc, reset_waits_for_sipi);
+          tcase_add_test(tc, init_then_sipi); tcase_add_test(tc, init_and_sipi_at_once);
+          tcase_add_test(tc, init_wakes_a_halted_one);
+          tcase_add_test(tc, a_stopped_one_stays_stopped); tcase_add_test(tc, flushes);
+          tcase_add_test(tc, a_slice_ends); tcase_add_test(tc, a_timer_ends_it_earlier);
+          tcase_add_test(tc, busy_guests_leave_in_time);
+          tcase_add_test(tc, delivery_by_the_processor);)
