@@ -109,6 +109,8 @@ static int create_vcpu(struct vm *vm, unsigned index)
 	uint8_t *apic_page = page_alloc(1, PAGE_SIZE);
 
 	if (!vcpu || !apic_page) {
+		page_free(vcpu, pages_of(sizeof(*vcpu)));
+		page_free(apic_page, 1);
 		return -ENOMEM;
 	}
 	vm->vcpus[index] = vcpu;
@@ -138,6 +140,7 @@ struct vm *vm_create(const struct config_vm *config, const struct boot_info *bi)
 
 	if (!vm || n_vms == MAX_VMS) {
 		log_error("vm %s: no memory for its description", config->name);
+		page_free(vm, pages_of(sizeof(*vm)));
 		return NULL;
 	}
 	vm->config = config;

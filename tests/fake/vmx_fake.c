@@ -14,6 +14,7 @@ uint64_t fake_vmcs[0x8000];
 static uint16_t writes[0x8000], reads[0x8000];
 static bool absent[0x8000];
 struct fake_vmx fake_vmx;
+uint64_t fake_arena_size = FAKE_ARENA_SIZE;
 static const struct fake_exit *script;
 static unsigned script_left;
 
@@ -207,11 +208,11 @@ void fake_vmx_host(uint32_t off)
 	fake_vmx_msrs();
 	if (bi.n_mem == 0) {
 		/* The allocator starts once. */
-		fake_phys_init(FAKE_ARENA_BASE, FAKE_ARENA_SIZE);
+		fake_phys_init(FAKE_ARENA_BASE, fake_arena_size);
 	}
 	bi.n_mem = 1;
 	bi.mem[0] = (struct boot_mem){
-	        .base = FAKE_ARENA_BASE, .len = FAKE_ARENA_SIZE, .type = BOOT_MEM_USABLE};
+	        .base = FAKE_ARENA_BASE, .len = fake_arena_size, .type = BOOT_MEM_USABLE};
 	page_alloc_init(&bi);
 	fake_host.cr0 = 0x80050033;
 	fake_host.cr3 = 0x5000;

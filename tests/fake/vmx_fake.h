@@ -12,6 +12,7 @@
 
 #define FAKE_ARENA_BASE 0x1000000ULL
 #define FAKE_ARENA_SIZE 0x400000ULL
+extern uint64_t fake_arena_size; /* FAKE_ARENA_SIZE, unless a test wants more */
 
 /* One VMCS for everybody: the fields, and how often each was written since fake_vmcs_forget(). */
 extern uint64_t fake_vmcs[0x8000];
