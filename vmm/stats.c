@@ -12,6 +12,10 @@ _Static_assert(STATS_KINDS >= EXIT_KIND_COUNT, "a row for every kind of exit");
 /* a / b in tenths of a percent, 0 for b = 0. */
 static uint64_t permille(uint64_t a, uint64_t b)
 {
+	while (a > UINT64_MAX / 1000) {
+		a >>= 1; /* a product of more than 64 bits; b is not smaller than a */
+		b >>= 1;
+	}
 	return b ? a * 1000 / b : 0;
 }
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The table a VM prints at its end: sums, shares, nothing for what did not happen.
+#include "tests/fake/fake.h"
+#include "tests/unit.h"
+#include <string.h>
+
+static struct vm *vm;
+static struct vcpu_stats *s;
+
+static void setup(void)
+{
+	vm = fake_vm(SIZE_2M, 2);
+	s = &vm->vcpus[0]->stats;
+	fake_log_clear();
+}
+
+START_TEST(table)
+{
+	s->exits[EXIT_CPUID].count = 3;
+	s->exits[EXIT_CPUID].ticks = 3000;
+	s->exits[EXIT_IO].count = 1;
+	s->exits[EXIT_IO].ticks = 1001;
+	s->exits[EXIT_FAILED].count = 4; /* the last kind */
+	s->guest_ticks = 12003;
+	s->halted_ticks = 77;
+	s->injected_interrupts = 5;
+	s->injected_exceptions = 6;
+	stats_log(vm);
+	ck_assert_uint_eq(fake_log_count("vm fake vCPU 0: 8 exits; ticks: guest 12003, host 4001 "
+	                                 "(25.0 %)"),
+	        1);
+	ck_assert_uint_eq(fake_log_count("asleep in HLT: 77 ticks"), 1);
+	ck_assert_uint_eq(fake_log_count("injection: 5, exceptions: 6"), 1);
+	ck_assert_uint_eq(
+	        fake_log_count("  cpuid                     3    37.5%           3000       1000"),
+	        1);
+	ck_assert_uint_eq(fake_log_count("  io                        1    12.5%"), 1);
+	ck_assert_uint_eq(fake_log_count("  failed                    4    50.0%"), 1);
+	ck_assert_uint_eq(fake_log_count("  rdmsr "), 0);
+	/* Every vCPU has its own; this one did nothing at all. */
+	ck_assert_uint_eq(fake_log_count("vCPU 1: 0 exits; ticks: guest 0, host 0 (0.0 %)"), 1);
+}
+END_TEST
+
+/* A VM that ran for years: shares stay right where a thousandfold would not fit 64 bits. */
+START_TEST(large_numbers)
+{
+	s->exits[EXIT_HLT].count = 1ULL << 60;
+	s->exits[EXIT_HLT].ticks = 1ULL << 62;
+	s->exits[EXIT_IO].count = 1ULL << 60;
+	s->guest_ticks = 1ULL << 62;
+	stats_log(vm);
+	ck_assert_uint_eq(fake_log_count("(50.0 %)"), 1);
+	ck_assert_uint_eq(fake_log_count("50.0%"), 2);
+}
+END_TEST
+
+UNIT_MAIN("stats", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, table);
+          tcase_add_test(tc, large_numbers);)
