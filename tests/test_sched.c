@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The loop of a CPU: turns, wake-ups that come at the wrong moment, sleep. vcpu_run() is a script.
+#include "tests/fake/fake.h"
+#include "tests/fake/host_fake.h"
+#include "tests/unit.h"
+#include "vmm/hw/clock.h"
+#include "vmm/hw/timer.h"
+#include "vmm/sched.h"
+#include <stdio.h>
+#include <string.h>
+
+static struct vm *vm;
+static char trace[256];
+static struct cpu_virt_ops ops;
+static void (*on_run)(struct vcpu *vcpu);
+static unsigned runs_left;
+static uint64_t slice_end;
+static bool (*on_serve)(uint32_t cpu);
+
+static void note(const char *what, unsigned n)
+{
+	snprintf(trace + strlen(trace), sizeof(trace) - strlen(trace), "%s%u ", what, n);
+}
+
+void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns)
+{
+	ck_assert_ptr_eq(pcpu_this()->loaded, vcpu);
+	note("run", vcpu->index);
+	slice_end = slice_end_ns;
+	vcpu->requests = 0; /* as serve_requests() does */
+	if (on_run) {
+		on_run(vcpu);
+	}
+	if (--runs_left == 0) {
+		fake_end_reason = FAKE_END_NONE;
+		longjmp(fake_end, 1);
+	}
+}
+
+bool vm_serve_requests(uint32_t cpu)
+{
+	return on_serve && on_serve(cpu);
+}
+
+static void load(struct vcpu *vcpu)
+{
+	note("load", vcpu->index);
+	pcpu_this()->loaded = vcpu;
+}
+
+static void put(struct vcpu *vcpu)
+{
+	note("put", vcpu->index);
+	pcpu_this()->loaded = NULL;
+}
+
+static void setup(void)
+{
+	vm = fake_vm(SIZE_2M, 3);
+	ops = *cpu_virt;
+	ops.vcpu_load = load;
+	ops.vcpu_put = put;
+	cpu_virt = &ops;
+	for (unsigned i = 0; i < 3; i++) {
+		vm->vcpus[i]->state = VCPU_RUNNABLE;
+	}
+	sched_init(1);
+}
+
+/* Until the CPU idles or 'runs' turns are over. */
+static void loop(unsigned runs)
+{
+	runs_left = runs;
+	if (setjmp(fake_end) == 0) {
+		sched_loop(pcpu_this());
+	}
+}
+
+START_TEST(assigned_in_turn)
+{
+	sched_init(2);
+	for (unsigned i = 0; i < 3; i++) {
+		sched_assign(vm->vcpus[i]);
+		ck_assert_uint_eq(vm->vcpus[i]->cpu, i & 1);
+	}
+}
+END_TEST
+
+START_TEST(nothing_to_do)
+{
+	loop(1);
+	ck_assert_int_eq(fake_end_reason, FAKE_END_IDLE);
+	ck_assert_str_eq(trace, "");
+	ck_assert_uint_eq(fake_host.apic_timer_tsc, ~0ULL);
+	ck_assert_uint_eq(pcpu_this()->idle, 1); /* said before it slept: a kick is sent */
+}
+END_TEST
+
+START_TEST(two_take_turns)
+{
+	sched_wake(vm->vcpus[0]);
+	sched_wake(vm->vcpus[1]);
+	loop(5);
+	ck_assert_str_eq(trace, "load0 run0 put0 load1 run1 put1 load0 run0 put0 load1 run1 put1 "
+	                        "load0 run0 ");
+}
+END_TEST
+
+START_TEST(one_alone_stays_loaded)
+{
+	fake_clock_set(5000);
+	sched_wake(vm->vcpus[1]);
+	loop(3);
+	ck_assert_str_eq(trace, "load1 run1 run1 run1 ");
+	ck_assert_uint_eq(slice_end, 5000 + SCHED_SLICE_NS);
+}
+END_TEST
+
+START_TEST(woken_twice_queued_once)
+{
+	sched_wake(vm->vcpus[0]);
+	sched_wake(vm->vcpus[0]);
+	sched_wake(vm->vcpus[2]);
+	sched_wake(vm->vcpus[0]);
+	loop(3);
+	ck_assert_str_eq(trace, "load0 run0 put0 load2 run2 put2 load0 run0 ");
+}
+END_TEST
+
+static void halts(struct vcpu *vcpu)
+{
+	vcpu->state = VCPU_HALTED;
+}
+
+START_TEST(halted_ones_leave)
+{
+	on_run = halts;
+	sched_wake(vm->vcpus[0]);
+	sched_wake(vm->vcpus[1]);
+	loop(9);
+	ck_assert_int_eq(fake_end_reason, FAKE_END_IDLE);
+	ck_assert_str_eq(trace, "load0 run0 put0 load1 run1 ");
+	/* And come back. */
+	sched_wake(vm->vcpus[0]);
+	loop(9);
+	ck_assert_str_eq(trace, "load0 run0 put0 load1 run1 put1 load0 run0 ");
+}
+END_TEST
+
+/* After its last look a request comes, from another CPU: current, so not queued by the wake-up. */
+static void halts_and_is_woken(struct vcpu *vcpu)
+{
+	vcpu->state = VCPU_HALTED;
+	if (runs_left > 1) {
+		vcpu_request(vcpu, VCPU_REQ_IRQ);
+		ck_assert(!vcpu->queued);
+	}
+}
+
+START_TEST(woken_while_it_leaves)
+{
+	on_run = halts_and_is_woken;
+	sched_wake(vm->vcpus[0]);
+	loop(2);
+	ck_assert_str_eq(trace, "load0 run0 run0 ");
+	ck_assert_int_eq(fake_end_reason, FAKE_END_NONE);
+}
+END_TEST
+
+static void wakes_the_other(struct vcpu *vcpu)
+{
+	if (vcpu->index == 0) {
+		vcpu->state = VCPU_HALTED;
+		sched_wake(vm->vcpus[2]);
+	}
+}
+
+START_TEST(one_wakes_another)
+{
+	on_run = wakes_the_other;
+	sched_wake(vm->vcpus[0]);
+	loop(2);
+	ck_assert_str_eq(trace, "load0 run0 put0 load2 run2 ");
+}
+END_TEST
+
+/* A wake-up for a vCPU of this CPU kicks it; another CPU's queue is not ours. */
+START_TEST(other_cpus)
+{
+	vm->vcpus[1]->cpu = 1;
+	fake_kicks = 0;
+	sched_wake(vm->vcpus[1]);
+	ck_assert_uint_eq(fake_kicks, 1);
+	loop(1);
+	ck_assert_int_eq(fake_end_reason, FAKE_END_IDLE);
+	ck_assert_str_eq(trace, "");
+}
+END_TEST
+
+static void timer_fires(struct timer *t)
+{
+	(void)t;
+	sched_wake(vm->vcpus[0]);
+}
+
+static void sleep_to_the_timer(void)
+{
+	ck_assert_uint_eq(fake_host.apic_timer_tsc, 7000);
+	fake_clock_set(7000);
+}
+
+START_TEST(a_timer_ends_the_sleep)
+{
+	struct timer t;
+
+	fake_clock_set(0);
+	timer_init(&t, timer_fires);
+	timer_arm(&t, 0, 7000);
+	fake_host.on_idle = sleep_to_the_timer;
+	loop(1);
+	ck_assert_uint_eq(fake_host.idles, 1);
+	ck_assert_str_eq(trace, "load0 run0 ");
+	ck_assert_uint_eq(pcpu_this()->idle, 0);
+}
+END_TEST
+
+static unsigned served;
+
+static bool serve_twice(uint32_t cpu)
+{
+	ck_assert_uint_eq(cpu, 0);
+	note("serve", served);
+	return ++served <= 2;
+}
+
+/* A VM's life comes first, and again until there is nothing left. */
+START_TEST(vm_requests_first)
+{
+	on_serve = serve_twice;
+	sched_wake(vm->vcpus[0]);
+	loop(1);
+	ck_assert_str_eq(trace, "serve0 serve1 serve2 load0 run0 ");
+}
+END_TEST
+
+UNIT_MAIN("sched", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, assigned_in_turn);
+          tcase_add_test(tc, nothing_to_do); tcase_add_test(tc, two_take_turns);
+          tcase_add_test(tc, one_alone_stays_loaded); tcase_add_test(tc, woken_twice_queued_once);
+          tcase_add_test(tc, halted_ones_leave); tcase_add_test(tc, woken_while_it_leaves);
+          tcase_add_test(tc, one_wakes_another); tcase_add_test(tc, other_cpus);
+          tcase_add_test(tc, a_timer_ends_the_sleep); tcase_add_test(tc, vm_requests_first);)
