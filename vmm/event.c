@@ -14,8 +14,6 @@
 #define WINDOW_INTR BIT(0)
 #define WINDOW_NMI BIT(1)
 
-#define EVENT_REQUESTS (BIT64(VCPU_REQ_IRQ) | BIT64(VCPU_REQ_NMI))
-
 /* [SDM3] table "Interrupt and Exception Classes". */
 enum fault_class { FAULT_BENIGN, FAULT_CONTRIBUTORY, FAULT_PAGE, FAULT_DOUBLE };
 
@@ -85,6 +83,7 @@ bool event_queue_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, ui
 	};
 	struct event first = vcpu->pending;
 
+	vcpu->attention = 1;
 	if (first.type == EVENT_NONE) {
 		vcpu->pending = event;
 		return true;
@@ -97,6 +96,7 @@ void event_requeue(struct vcpu *vcpu, const struct event *event)
 	/* A fault of the exit itself came later than what it interrupted, and has precedence. */
 	if (vcpu->pending.type == EVENT_NONE) {
 		vcpu->pending = *event;
+		vcpu->attention = 1;
 	}
 }
 
@@ -105,6 +105,7 @@ void event_reset(struct vcpu *vcpu)
 	vcpu->pending = (struct event){.type = EVENT_NONE};
 	__atomic_store_n(&vcpu->nmi_pending, 0, __ATOMIC_RELAXED);
 	vcpu->windows = 0;
+	vcpu->attention = 1;
 }
 
 static void inject(struct vcpu *vcpu, const struct event *event)
@@ -194,8 +195,8 @@ static __attribute__((noinline)) void prepare(struct vcpu *vcpu)
 	uint32_t windows;
 
 	/* First forget the requests, then look: what comes later asks again. */
-	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & EVENT_REQUESTS) {
-		__atomic_fetch_and(&vcpu->requests, ~EVENT_REQUESTS, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & VCPU_EVENT_REQUESTS) {
+		__atomic_fetch_and(&vcpu->requests, ~VCPU_EVENT_REQUESTS, __ATOMIC_SEQ_CST);
 	}
 	if (vcpu->pending.type != EVENT_NONE) {
 		inject(vcpu, &vcpu->pending);
@@ -210,20 +211,14 @@ static __attribute__((noinline)) void prepare(struct vcpu *vcpu)
 		vcpu->windows = windows;
 		cpu_virt->request_window(vcpu, intr_waits, nmi_waits);
 	}
+	/* What waits for a window is looked at again before each entry. */
+	vcpu->attention = windows != 0;
 }
 
 void event_prepare_entry(struct vcpu *vcpu)
 {
-	const struct lapic *apic = &vcpu->lapic;
-
-	/* Before every entry: all that could want something, in one test. */
-	if (((uint32_t)vcpu->pending.type | vcpu->windows | apic->attention |
-	            __atomic_load_n(&vcpu->nmi_pending, __ATOMIC_RELAXED) |
-	            __atomic_load_n(&apic->pir_notify, __ATOMIC_RELAXED) |
-	            (__atomic_load_n(&apic->extint_gate, __ATOMIC_RELAXED) &
-	                    __atomic_load_n(&vcpu->vm->irq.extint, __ATOMIC_RELAXED)) |
-	            (uint32_t)(__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &
-	                       EVENT_REQUESTS)) != 0) {
+	if (vcpu->attention |
+	        (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & VCPU_EVENT_REQUESTS)) {
 		prepare(vcpu);
 	}
 }

@@ -123,6 +123,7 @@ void lapic_update_extint_gate(struct lapic *apic)
 	}
 	/* Pairs with irq_set_extint(): it sees the gate, or our next look sees the line. */
 	__atomic_store_n(&apic->extint_gate, open, __ATOMIC_SEQ_CST);
+	apic->vcpu->attention = 1;
 }
 
 bool lapic_extint_open(const struct lapic *apic)
@@ -160,6 +161,13 @@ void lapic_post(struct lapic *apic, uint8_t vector, bool level)
 	notify(apic);
 }
 
+/* IRR, ISR or TPR changed: somebody has to look before the next entry. */
+static void lapic_attention(struct lapic *apic)
+{
+	apic->attention = 1;
+	apic->vcpu->attention = 1;
+}
+
 /* Up to 32 vectors into IRR; TMR says which of them are level-triggered. */
 static void accept_word(struct lapic *apic, uint32_t i, uint32_t bits, uint32_t level)
 {
@@ -171,7 +179,7 @@ static void accept_word(struct lapic *apic, uint32_t i, uint32_t bits, uint32_t 
 		lapic_set(apic, LAPIC_TMR + i * 16, new_tmr);
 		apic->tmr_changed = true;
 	}
-	apic->attention = 1;
+	lapic_attention(apic);
 }
 
 void lapic_accept(struct lapic *apic, uint8_t vector, bool level)
@@ -309,7 +317,7 @@ void lapic_end_of_interrupt(struct lapic *apic)
 		return;
 	}
 	lapic_vector_put(apic, LAPIC_ISR, (unsigned)vector, false);
-	apic->attention = 1;
+	lapic_attention(apic);
 	if (intr_delivery()) {
 		cpu_virt->apic_set_isr(apic->vcpu, lapic_vector_highest(apic, LAPIC_ISR));
 	}
@@ -318,7 +326,7 @@ void lapic_end_of_interrupt(struct lapic *apic)
 
 void lapic_tpr_changed(struct lapic *apic)
 {
-	apic->attention = 1;
+	lapic_attention(apic);
 }
 
 uint64_t lapic_get_cr8(const struct lapic *apic)

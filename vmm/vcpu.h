@@ -44,6 +44,8 @@ enum exit_kind {
 	EXIT_KIND_COUNT
 };
 
+enum task_source { TASK_CALL, TASK_IRET, TASK_JMP, TASK_IDT_GATE };
+
 struct vcpu_exit {
 	enum exit_kind kind;
 	uint16_t raw_reason; /* the back end's own number, for traces */
@@ -82,7 +84,8 @@ struct vcpu_exit {
 		} exception;
 		struct {
 			uint16_t selector;
-			uint8_t source; /* 0 CALL, 1 IRET, 2 JMP, 3 task gate */
+			uint8_t source; /* enum task_source; by a gate of the IDT: for
+			                   vcpu->pending */
 		} task;
 		struct {
 			uint16_t offset; /* register offset in the APIC page */
@@ -118,6 +121,9 @@ enum vcpu_request {
 	VCPU_REQ_RESET,        /* power-on state, then wait for SIPI */
 };
 
+/* Those that event_prepare_entry() serves and clears; the others are the loop's. */
+#define VCPU_EVENT_REQUESTS (BIT64(VCPU_REQ_IRQ) | BIT64(VCPU_REQ_NMI))
+
 enum vcpu_state {
 	VCPU_WAIT_SIPI, /* after INIT */
 	VCPU_RUNNABLE,
@@ -135,6 +141,7 @@ struct vcpu {
 	uint32_t cpu;   /* [sched] physical CPU whose queue it is on */
 	void *virt;     /* (c) the back end's part: struct vmx_vcpu */
 
+	uint32_t attention;   /* (v) 1 = an event may wait, besides what requests say */
 	uint64_t requests;    /* [a] bits of enum vcpu_request */
 	uint32_t state;       /* [a] enum vcpu_state; changed by the own CPU, read anywhere */
 	uint32_t sipi_vector; /* [a] */
@@ -154,6 +161,7 @@ struct vcpu {
 
 	struct lapic lapic;      /* (v) but for its [a] fields */
 	uint64_t halted_tsc;     /* (v) when it went to sleep in HLT */
+	uint64_t exit_tsc;       /* (v) host TSC at the last exit */
 	struct vcpu_stats stats; /* (v), read anywhere */
 	const char *kill_reason; /* (v) */
 
