@@ -148,6 +148,8 @@ struct cpu_virt_ops {
 	 */
 	bool (*in_intr_shadow)(struct vcpu *vcpu);
 	bool (*nmi_blocked)(struct vcpu *vcpu);
+	/* NMIs wait until IRET, or no longer: for an NMI or an IRET that is carried out here. */
+	void (*set_nmi_blocked)(struct vcpu *vcpu, bool blocked);
 
 	/* Deliver at the next entry; at most one an entry. */
 	void (*inject)(struct vcpu *vcpu, const struct event *event);

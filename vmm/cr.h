@@ -14,6 +14,8 @@ enum exit_action cr_write(struct vcpu *vcpu, unsigned cr, uint64_t value);
 uint64_t cr_read(struct vcpu *vcpu, unsigned cr);
 enum exit_action cr_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit);
 enum exit_action dr_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit);
+/* Raise #DB with these bits of DR6: the registers change as at its delivery. */
+enum exit_action dr_exception(struct vcpu *vcpu, uint64_t causes);
 /* vcpu->io_breakpoints: an emulated access to ports; true = a breakpoint trap is pending. */
 bool dr_io_access(struct vcpu *vcpu, uint16_t port, unsigned width);
 enum exit_action xsetbv_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit);

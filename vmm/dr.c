@@ -7,11 +7,13 @@
 #include "vmm/hw/cpu_hw.h"
 
 #define DR6_FIXED1 0xffff0ff0ULL
+#define DR6_HITS 0xfULL /* B0-B3: of this exception only */
 #define DR6_WRITABLE 0xe00fULL
 #define DR6_BD BIT64(13)
 #define DR7_FIXED1 0x400ULL
 #define DR7_WRITABLE 0xffff23ffULL
 #define DR7_GD BIT64(13)
+#define DEBUGCTL_LBR_BTF 3ULL
 
 /* Fields of breakpoint n. R/W 2 = ports, with CR4.DE. */
 static bool dr7_enabled(uint64_t dr7, unsigned n)
@@ -51,6 +53,17 @@ bool dr_io_access(struct vcpu *vcpu, uint16_t port, unsigned width)
 		cpu_virt->pend_debug(vcpu, hits);
 	}
 	return hits != 0;
+}
+
+enum exit_action dr_exception(struct vcpu *vcpu, uint64_t causes)
+{
+	uint64_t dr6 = cpu_read_dr(6) & ~DR6_HITS;
+
+	cpu_write_dr(6, dr6 | causes | DR6_FIXED1);
+	cpu_virt->set_reg(vcpu, REG_DR7, cpu_virt->get_reg(vcpu, REG_DR7) & ~DR7_GD);
+	cpu_virt->set_reg(vcpu, REG_DEBUGCTL,
+	        cpu_virt->get_reg(vcpu, REG_DEBUGCTL) & ~DEBUGCTL_LBR_BTF);
+	return vcpu_fault_noerr(vcpu, X86_DB);
 }
 
 static uint64_t dr_read(struct vcpu *vcpu, unsigned dr)

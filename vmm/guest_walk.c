@@ -351,26 +351,25 @@ static int translate(struct vcpu *vcpu, const struct walk_state *state, struct p
 }
 
 /* Exactly one of in and out is set. Each page is translated before the page before it is copied. */
-static int copy_virt(struct vcpu *vcpu, gva_t va, uint8_t *in, const uint8_t *out, size_t len,
-        enum walk_access access, gva_t *fault_va, struct walk_fault *fault)
+static int copy_virt(struct vcpu *vcpu, const struct walk_state *state, gva_t va, uint8_t *in,
+        const uint8_t *out, size_t len, enum walk_access access, gva_t *fault_va,
+        struct walk_fault *fault)
 {
-	struct walk_state state;
 	struct part part, next;
 	int err;
 
 	if (len == 0) {
 		return 0;
 	}
-	guest_walk_state(vcpu, &state);
-	part.va = wrap(&state, va.v);
+	part.va = wrap(state, va.v);
 	part.len = page_part(part.va, len);
-	err = translate(vcpu, &state, &part, access, fault_va, fault);
+	err = translate(vcpu, state, &part, access, fault_va, fault);
 	while (!err) {
 		len -= part.len;
 		if (len != 0) {
-			next.va = wrap(&state, part.va.v + part.len);
+			next.va = wrap(state, part.va.v + part.len);
 			next.len = page_part(next.va, len);
-			err = translate(vcpu, &state, &next, access, fault_va, fault);
+			err = translate(vcpu, state, &next, access, fault_va, fault);
 			if (err) {
 				break;
 			}
@@ -393,11 +392,43 @@ static int copy_virt(struct vcpu *vcpu, gva_t va, uint8_t *in, const uint8_t *ou
 int guest_virt_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len, enum walk_access access,
         gva_t *fault_va, struct walk_fault *fault)
 {
-	return copy_virt(vcpu, va, buf, NULL, len, access, fault_va, fault);
+	struct walk_state state;
+
+	guest_walk_state(vcpu, &state);
+	return copy_virt(vcpu, &state, va, buf, NULL, len, access, fault_va, fault);
 }
 
 int guest_virt_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len, gva_t *fault_va,
         struct walk_fault *fault)
 {
-	return copy_virt(vcpu, va, NULL, buf, len, WALK_WRITE, fault_va, fault);
+	struct walk_state state;
+
+	guest_walk_state(vcpu, &state);
+	return copy_virt(vcpu, &state, va, NULL, buf, len, WALK_WRITE, fault_va, fault);
+}
+
+/* [SDM3] "Access Rights": implicit supervisor-mode accesses; EFLAGS.AC does not lift SMAP. */
+static void system_state(struct vcpu *vcpu, struct walk_state *state)
+{
+	guest_walk_state(vcpu, state);
+	state->cpl = 0;
+	state->rflags &= ~RFLAGS_AC;
+}
+
+int guest_system_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len, gva_t *fault_va,
+        struct walk_fault *fault)
+{
+	struct walk_state state;
+
+	system_state(vcpu, &state);
+	return copy_virt(vcpu, &state, va, buf, NULL, len, WALK_READ, fault_va, fault);
+}
+
+int guest_system_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len, gva_t *fault_va,
+        struct walk_fault *fault)
+{
+	struct walk_state state;
+
+	system_state(vcpu, &state);
+	return copy_virt(vcpu, &state, va, NULL, buf, len, WALK_WRITE, fault_va, fault);
 }

@@ -54,5 +54,10 @@ __must_check int guest_virt_read(struct vcpu *vcpu, gva_t va, void *buf, size_t 
         enum walk_access access, gva_t *fault_va, struct walk_fault *fault);
 __must_check int guest_virt_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len,
         gva_t *fault_va, struct walk_fault *fault);
+/* The same for what the processor itself accesses, whatever the CPL: descriptor tables, TSSs. */
+__must_check int guest_system_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len,
+        gva_t *fault_va, struct walk_fault *fault);
+__must_check int guest_system_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len,
+        gva_t *fault_va, struct walk_fault *fault);
 
 #endif

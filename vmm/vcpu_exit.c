@@ -5,18 +5,14 @@
  */
 #include "vmm/cpuid_policy.h"
 #include "vmm/cr.h"
-#include "vmm/hw/cpu_hw.h"
 #include "vmm/lapic.h"
 #include "vmm/mmio_emul.h"
 #include "vmm/msr.h"
+#include "vmm/task_switch.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-#define DR6_FIXED1 0xffff0ff0ULL
-#define DR6_HITS 0xfULL      /* B0-B3: of this exception only */
 #define DR6_CAUSES 0x600fULL /* what an exit can report: B0-B3, BD, BS */
-#define DR7_GD BIT64(13)
-#define DEBUGCTL_LBR_BTF 3ULL
 
 typedef enum exit_action exit_handler(struct vcpu *vcpu, const struct vcpu_exit *exit);
 
@@ -123,24 +119,12 @@ static enum exit_action exception(struct vcpu *vcpu, const struct vcpu_exit *exi
 	}
 	if (vector == X86_DB) {
 		/* The exit came before DR6, DR7.GD and DEBUGCTL changed. */
-		uint64_t dr6 = cpu_read_dr(6) & ~DR6_HITS;
-
-		cpu_write_dr(6, dr6 | (exit->exception.dr6 & DR6_CAUSES) | DR6_FIXED1);
-		cpu_virt->set_reg(vcpu, REG_DR7, cpu_virt->get_reg(vcpu, REG_DR7) & ~DR7_GD);
-		cpu_virt->set_reg(vcpu, REG_DEBUGCTL,
-		        cpu_virt->get_reg(vcpu, REG_DEBUGCTL) & ~DEBUGCTL_LBR_BTF);
+		return dr_exception(vcpu, exit->exception.dr6 & DR6_CAUSES);
 	}
 	if (exit->exception.has_error) {
 		return vcpu_fault(vcpu, vector, exit->exception.error);
 	}
 	return vcpu_fault_noerr(vcpu, vector);
-}
-
-static enum exit_action task_switch(struct vcpu *vcpu, const struct vcpu_exit *exit)
-{
-	vm_log(vcpu->vm, LOG_ERROR, "vCPU %u: task switch to selector 0x%x", vcpu->index,
-	        exit->task.selector);
-	return vcpu_kill(vcpu, "hardware task switch, which is not emulated");
 }
 
 static enum exit_action triple_fault(struct vcpu *vcpu, const struct vcpu_exit *exit)
@@ -194,7 +178,7 @@ static exit_handler *const handlers[EXIT_KIND_COUNT] = {
         [EXIT_UNDEFINED] = undefined,
         [EXIT_PRIVILEGED] = privileged,
         [EXIT_CACHE] = skip,
-        [EXIT_TASK_SWITCH] = task_switch,
+        [EXIT_TASK_SWITCH] = task_switch_handle_exit,
         [EXIT_TRIPLE_FAULT] = triple_fault,
         [EXIT_TPR_BELOW] = tpr_below,
         [EXIT_APIC_WRITE] = apic_write,

@@ -58,6 +58,17 @@ bool vmx_nmi_blocked(struct vcpu *vcpu)
 	return (state & (BLOCKING_NMI | BLOCKING_MOV_SS | BLOCKING_STI)) != 0;
 }
 
+void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked)
+{
+	uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)BLOCKING_NMI;
+
+	(void)vcpu;
+	/* Without virtual NMIs the bit would hold back the host's. */
+	if (vmx_caps.virtual_nmi) {
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocked ? state | BLOCKING_NMI : state);
+	}
+}
+
 void vmx_inject(struct vcpu *vcpu, const struct event *event)
 {
 	uint32_t info = INTR_INFO_VALID | event->vector |

@@ -79,6 +79,7 @@ uint64_t vmx_cr4_guest_owned(void);
 /* --- vmx_inject.c --- */
 bool vmx_in_intr_shadow(struct vcpu *vcpu);
 bool vmx_nmi_blocked(struct vcpu *vcpu);
+void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 void vmx_inject(struct vcpu *vcpu, const struct event *event);
 void vmx_request_window(struct vcpu *vcpu, bool intr, bool nmi);
 /* An event whose delivery the exit broke off: queue it again. */

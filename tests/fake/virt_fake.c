@@ -88,6 +88,11 @@ static bool op_nmi_blocked(struct vcpu *vcpu)
 	return fake_vcpu(vcpu)->nmi_blocked;
 }
 
+static void op_set_nmi_blocked(struct vcpu *vcpu, bool blocked)
+{
+	fake_vcpu(vcpu)->nmi_blocked = blocked;
+}
+
 static void op_inject(struct vcpu *vcpu, const struct event *event)
 {
 	fake_vcpu(vcpu)->injected = *event;
@@ -198,6 +203,7 @@ static const struct cpu_virt_ops fake_ops = {
         .pend_debug = op_pend_debug,
         .in_intr_shadow = op_in_intr_shadow,
         .nmi_blocked = op_nmi_blocked,
+        .set_nmi_blocked = op_set_nmi_blocked,
         .inject = op_inject,
         .request_window = op_request_window,
         .apic_set_mode = op_apic_set_mode,
