@@ -12,7 +12,7 @@ CORE_OBJS := $(patsubst %.c,$(B)/core/%.o,$(PURE) $(HW) $(CORE_ONLY)) \
 .PHONY: core
 core: $(B)/core.elf ## build the hypervisor's core, build/core.elf
 
-$(B)/core.elf: $(CORE_OBJS) vmm/core.ld
+$(B)/core.elf: $(CORE_OBJS) vmm/core.ld $(B)/core/vmx/asm_offsets.check.o
 	@echo "  LD   $@"
 	$(Q)$(CC) $(CORE_CFLAGS) $(CORE_LDFLAGS) -o $@ $(CORE_OBJS)
 
@@ -30,9 +30,19 @@ $(B)/offsets.s: vmx/asm_offsets.c
 $(B)/offsets.inc: $(B)/offsets.s
 	$(Q)awk '/->/ { sub(/.*->/, ""); gsub(/[$$"]/, ""); print $$1 " equ " $$2 }' $< > $@
 
+# And back: the numbers as the assembler sees them, compared with the structures.
+$(B)/gen/offsets_check.h: $(B)/offsets.inc
+	@mkdir -p $(@D)
+	$(Q)awk '{ print "#define OFFSETS_" $$1 " " $$3 }' $< > $@
+
+$(B)/core/vmx/asm_offsets.check.o: vmx/asm_offsets.c $(B)/gen/offsets_check.h
+	@mkdir -p $(@D)
+	@echo "  CC   $< (check)"
+	$(Q)$(CC) $(CORE_CFLAGS) -DASM_OFFSETS_CHECK -include $(B)/gen/offsets_check.h -c -o $@ $<
+
 $(B)/core/%.asm.o: %.asm $(B)/offsets.inc
 	@mkdir -p $(@D)
 	@echo "  NASM $<"
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -I$(B)/ -o $@ $<
 
--include $(CORE_OBJS:.o=.d) $(B)/offsets.d
+-include $(CORE_OBJS:.o=.d) $(B)/offsets.d $(B)/core/vmx/asm_offsets.check.d

@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Offsets for the assembler files: compiled to assembly, the '->' lines become
- * build/offsets.inc (vmm/core.mk). Nobody writes an offset by hand.
+ * build/offsets.inc (vmm/core.mk). Nobody writes an offset by hand. Compiled once more with
+ * ASM_OFFSETS_CHECK, it compares what arrived there (OFFSETS_NAME) with the structures.
  */
 #include "vmm/hw/panic.h"
-#include "vmm/hw/pcpu.h"
 #include "vmm/vcpu.h"
+#include "vmx/vmcs_fields.h"
 
-#define OFFSET(name, type, member) \
-	__asm__ volatile("->" #name " %0" : : "i"(offsetof(type, member)))
+#ifdef ASM_OFFSETS_CHECK
+#define VALUE(name, value) \
+	_Static_assert(OFFSETS_##name == (value), "build/offsets.inc is wrong: " #name)
+#else
 #define VALUE(name, value) __asm__ volatile("->" #name " %0" : : "i"(value))
+#endif
+#define OFFSET(name, type, member) VALUE(name, offsetof(type, member))
+
+/* vmm/hw/isr.asm pushes fifteen registers below the vector and the error code. */
+_Static_assert(offsetof(struct trap_frame, vector) == 15 * 8, "isr.asm: order of the pushes");
+_Static_assert(offsetof(struct trap_frame, rip) == 17 * 8, "isr.asm: copy of RIP");
 
 void asm_offsets(void);
 
@@ -30,7 +39,5 @@ void asm_offsets(void)
 	OFFSET(VCPU_GPR_R13, struct vcpu, gpr[REG_R13]);
 	OFFSET(VCPU_GPR_R14, struct vcpu, gpr[REG_R14]);
 	OFFSET(VCPU_GPR_R15, struct vcpu, gpr[REG_R15]);
-	OFFSET(TRAP_FRAME_VECTOR, struct trap_frame, vector);
-	OFFSET(PCPU_STACK_TOP, struct pcpu, stack_top);
-	VALUE(TRAP_FRAME_SIZE, sizeof(struct trap_frame));
+	VALUE(HOST_RSP_FIELD, VMCS_HOST_RSP);
 }

@@ -17,8 +17,6 @@ section .text
 global vmx_enter
 global vmx_exit_entry
 
-%define HOST_RSP_FIELD 0x6c14
-
 vmx_enter:
 	push	rbp
 	push	rbx
