@@ -258,6 +258,7 @@ const struct cpu_virt_ops vmx_ops = {
         .pend_debug = vmx_pend_debug,
         .in_intr_shadow = vmx_in_intr_shadow,
         .nmi_blocked = vmx_nmi_blocked,
+        .set_nmi_blocked = vmx_set_nmi_blocked,
         .inject = vmx_inject,
         .request_window = vmx_request_window,
         .apic_set_mode = vmx_apic_set_mode,
