@@ -67,11 +67,10 @@ void vmx_decode_exit(struct vcpu *vcpu, uint32_t reason)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
 	const struct exit_row *row;
-	struct exit_snapshot s = {0};
 
 	exit->raw_reason = (uint16_t)reason;
+	/* An entry that failed has bit 31 set and is no row, either. */
 	if (reason >= VMX_EXIT_COUNT || vmx_exit_rows[reason].name == NULL) {
-		/* An entry that failed has bit 31 set and lands here, too. */
 		exit->kind = EXIT_FAILED;
 		return;
 	}
@@ -88,9 +87,7 @@ void vmx_decode_exit(struct vcpu *vcpu, uint32_t reason)
 		}
 	}
 	if (row->decode) {
-		if (row->reads & READ_QUAL) {
-			s.qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
-		}
-		row->decode(vcpu, &s);
+		row->decode(
+		        vcpu, (row->reads & READ_QUAL) ? vmcs_read(VMCS_EXIT_QUALIFICATION) : 0);
 	}
 }

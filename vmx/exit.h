@@ -16,31 +16,26 @@
 #define READ_LEN BIT(1)       /* instruction length */
 #define READ_VECTORING BIT(2) /* may have broken off an event's delivery */
 
-struct exit_snapshot {
-	uint64_t qual;
-};
-
 struct exit_row {
 	const char *name; /* NULL = the reason cannot happen with our controls: kills the VM */
 	uint8_t kind;     /* enum exit_kind, before decode has its say */
 	uint8_t reads;
-	void (*decode)(
-	        struct vcpu *vcpu, const struct exit_snapshot *s); /* NULL = the kind says it all */
+	void (*decode)(struct vcpu *vcpu, uint64_t qual); /* NULL = the kind says it all */
 };
 
 extern const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT];
 
 /* --- decoders, one file a family --- */
-void vmx_exit_io(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_cr(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_dr(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_ept_violation(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_ept_misconfig(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_apic_access(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_apic_write(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_eoi(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_event(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_ext_intr(struct vcpu *vcpu, const struct exit_snapshot *s);
-void vmx_exit_task_switch(struct vcpu *vcpu, const struct exit_snapshot *s);
+void vmx_exit_io(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_cr(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_dr(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_ept_violation(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_ept_misconfig(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_apic_access(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_apic_write(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_eoi(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_event(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_ext_intr(struct vcpu *vcpu, uint64_t qual);
+void vmx_exit_task_switch(struct vcpu *vcpu, uint64_t qual);
 
 #endif

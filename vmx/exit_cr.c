@@ -8,24 +8,24 @@
 
 enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
-void vmx_exit_cr(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_cr(struct vcpu *vcpu, uint64_t qual)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
-	enum cr_access access = (s->qual >> 4) & 3U;
+	enum cr_access access = (qual >> 4) & 3U;
 
-	exit->cr.cr = (uint8_t)(s->qual & 0xfU);
-	exit->cr.reg = (uint8_t)((s->qual >> 8) & 0xfU);
+	exit->cr.cr = (uint8_t)(qual & 0xfU);
+	exit->cr.reg = (uint8_t)((qual >> 8) & 0xfU);
 	exit->cr.write = access != CR_MOV_FROM;
 	exit->cr.clts = access == CR_CLTS;
 	exit->cr.lmsw = access == CR_LMSW;
-	exit->cr.lmsw_value = (uint16_t)(s->qual >> 16);
+	exit->cr.lmsw_value = (uint16_t)(qual >> 16);
 }
 
-void vmx_exit_dr(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_dr(struct vcpu *vcpu, uint64_t qual)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
 
-	exit->dr.dr = (uint8_t)(s->qual & 7U);
-	exit->dr.write = !(s->qual & BIT(4));
-	exit->dr.reg = (uint8_t)((s->qual >> 8) & 0xfU);
+	exit->dr.dr = (uint8_t)(qual & 7U);
+	exit->dr.write = !(qual & BIT(4));
+	exit->dr.reg = (uint8_t)((qual >> 8) & 0xfU);
 }

@@ -17,7 +17,7 @@
 #define TYPE_PRIV_SOFT 5U
 #define BLOCKING_NMI BIT64(3)
 
-void vmx_exit_event(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_event(struct vcpu *vcpu, uint64_t qual)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
 	uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INTR_INFO);
@@ -49,18 +49,18 @@ void vmx_exit_event(struct vcpu *vcpu, const struct exit_snapshot *s)
 	exit->exception.vector = vector;
 	exit->exception.has_error = (info & INFO_ERROR) != 0;
 	exit->exception.error = (info & INFO_ERROR) ? (uint32_t)vmcs_read(VMCS_EXIT_INTR_ERROR) : 0;
-	exit->exception.dr6 = s->qual;
+	exit->exception.dr6 = qual;
 }
 
-void vmx_exit_ext_intr(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_ext_intr(struct vcpu *vcpu, uint64_t qual)
 {
 	(void)vcpu;
-	(void)s;
+	(void)qual;
 	host_interrupt((uint8_t)vmcs_read(VMCS_EXIT_INTR_INFO));
 }
 
-void vmx_exit_task_switch(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_task_switch(struct vcpu *vcpu, uint64_t qual)
 {
-	vcpu->exit.task.selector = (uint16_t)s->qual;
-	vcpu->exit.task.source = (uint8_t)((s->qual >> 30) & 3U);
+	vcpu->exit.task.selector = (uint16_t)qual;
+	vcpu->exit.task.source = (uint8_t)((qual >> 30) & 3U);
 }

@@ -12,10 +12,9 @@
 #define QUAL_STRING BIT(4)
 #define QUAL_REP BIT(5)
 
-void vmx_exit_io(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_io(struct vcpu *vcpu, uint64_t qual)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
-	uint32_t qual = (uint32_t)s->qual;
 
 	exit->io.port = (uint16_t)(qual >> 16);
 	exit->io.width = (uint8_t)((qual & QUAL_WIDTH) + 1);

@@ -18,10 +18,9 @@
 
 enum apic_access { APIC_READ = 0, APIC_WRITE = 1, APIC_FETCH = 2, APIC_EVENT = 3 };
 
-void vmx_exit_ept_violation(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_ept_violation(struct vcpu *vcpu, uint64_t qual)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
-	uint64_t qual = s->qual;
 
 	exit->mem.gpa = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDR));
 	exit->mem.read = (qual & EPT_QUAL_READ) != 0;
@@ -36,18 +35,18 @@ void vmx_exit_ept_violation(struct vcpu *vcpu, const struct exit_snapshot *s)
 	}
 }
 
-void vmx_exit_ept_misconfig(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_ept_misconfig(struct vcpu *vcpu, uint64_t qual)
 {
-	(void)s;
+	(void)qual;
 	vcpu->exit.mem.gpa = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDR));
 }
 
-void vmx_exit_apic_access(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_apic_access(struct vcpu *vcpu, uint64_t qual)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
-	enum apic_access access = (s->qual >> 12) & 0xfU;
+	enum apic_access access = (qual >> 12) & 0xfU;
 
-	exit->mem.gpa = gpa(LAPIC_DEFAULT_BASE + (s->qual & 0xfffU));
+	exit->mem.gpa = gpa(LAPIC_DEFAULT_BASE + (qual & 0xfffU));
 	exit->mem.read = access == APIC_READ;
 	exit->mem.write = access == APIC_WRITE;
 	exit->mem.fetch = access == APIC_FETCH;
@@ -55,12 +54,12 @@ void vmx_exit_apic_access(struct vcpu *vcpu, const struct exit_snapshot *s)
 	exit->mem.in_walk = access > APIC_FETCH;
 }
 
-void vmx_exit_apic_write(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_apic_write(struct vcpu *vcpu, uint64_t qual)
 {
-	vcpu->exit.apic.offset = (uint16_t)(s->qual & 0xff0U);
+	vcpu->exit.apic.offset = (uint16_t)(qual & 0xff0U);
 }
 
-void vmx_exit_eoi(struct vcpu *vcpu, const struct exit_snapshot *s)
+void vmx_exit_eoi(struct vcpu *vcpu, uint64_t qual)
 {
-	vcpu->exit.eoi.vector = (uint8_t)s->qual;
+	vcpu->exit.eoi.vector = (uint8_t)qual;
 }
