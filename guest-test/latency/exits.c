@@ -11,7 +11,8 @@
 
 static uint64_t saved;
 
-SAMPLE(cpuid, cpuid(1, 0))
+SAMPLE(cpuid, cpuid(0, 0))
+SAMPLE(cpuid1, cpuid(1, 0))
 SAMPLE(rdmsr, rdmsr(MSR_MISC_ENABLE))
 SAMPLE(wrmsr_tsc_adjust, wrmsr(MSR_TSC_ADJUST, saved))
 SAMPLE(rdmsr_unknown, rdmsr(MSR_NONE))
@@ -88,6 +89,7 @@ static void teardown_xsetbv(void)
 
 static const struct bench rows[] = {
         {"cpuid", NULL, sample_cpuid, NULL},
+        {"cpuid-leaf-1", NULL, sample_cpuid1, NULL},
         {"rdmsr-misc-enable", setup_rdmsr, sample_rdmsr, NULL},
         {"wrmsr-tsc-adjust", setup_tsc_adjust, sample_wrmsr_tsc_adjust, NULL},
         {"rdmsr-unknown-gp", setup_gp, sample_rdmsr_unknown, teardown_gp},

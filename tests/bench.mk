@@ -1,0 +1,12 @@
+# Figures: make bench runs the benchmarks and writes docs/benchmarks.md.
+
+# The figures are those of one machine: the emulator counts instructions the same way everywhere.
+.PHONY: bench bench-deps
+bench: ## figures: build/bench/*.csv and docs/benchmarks.md; QUICK=1 the latency image only
+	@MACHINE=bochs tests/machine/deps.sh test </dev/null
+	@$(MAKE) $(QUIET) bench-deps </dev/null
+	@tests/bench/bench.py --loader $(LOADER) $(if $(QUICK),--quick) $(if $(T),--only $(T))
+
+bench-deps: core loader bench-images
+	@$(if $(QUICK),,tests/machine/fetch_kernel.sh cloud)
+	@$(if $(QUICK),,tests/machine/mkinitramfs.sh $(B)/bench/initrd.img tests/bench/root)

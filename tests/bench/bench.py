@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Run the benchmarks in Bochs and write build/bench/*.csv and docs/benchmarks.md.
+
+Each benchmark is a function of a harness.Context (tests/e2e/harness.py) that returns its CSV
+files: name -> rows, the first row the header. A new one is a row in BENCHES and a section in
+report.py.
+"""
+
+import argparse
+import csv
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+import harness  # noqa: E402
+import linux  # noqa: E402
+import report  # noqa: E402
+
+OUT = os.path.join(harness.BUILD, "bench")
+# One processor, so that a tick is an instruction; the same memory with and without Candela.
+MACHINE = {"kind": "bochs", "cpus": 1, "mem": "1G"}
+VM_MEMORY = "256M"
+CMDLINE = "console=ttyS0 quiet"
+EXIT_COLUMNS = ["exit", "count", "ticks"]
+TICKS_PER_US = harness.machines.BOCHS_IPS / 1e6
+
+
+def latency(t):
+    """The latency image, alone in its VM."""
+    t.file("guests/latency.elf", t.built("bench/latency.elf"))
+    t.config("[vm.latency]\nvcpus = 1\nmemory = 64M\nkernel = \\guests\\latency.elf\n")
+    t.boot(**MACHINE)
+    t.expect(r"INFO,end,0", 240, "the last line of the latency image")
+    t.expect_off(60)
+    rows = [["operation", "min", "median", "p99", "max"]]
+    for line in re.findall(r"(?m)^BENCH,(.*)$", t.text):
+        rows.append(line.split(","))
+    for name, why in re.findall(r"(?m)^SKIP,([^,]*),(.*)$", t.text):
+        t.check(False, f"{name} was skipped: {why}")
+    t.check(len(rows) > 20, f"only {len(rows) - 1} rows")
+    info = [["what", "value"]] + [list(x) for x in re.findall(r"(?m)^INFO,(.*),(\d+)$", t.text)]
+    exits, _, _ = exit_table(t.text, "latency")
+    return {"latency": rows, "latency_info": info, "latency_exits": [EXIT_COLUMNS] + exits}
+
+
+def exit_table(text, vm):
+    """What a VM's statistics say: ([kind, count, ticks], guest ticks, host ticks)."""
+    match = re.search(
+        rf"(?m)^\[ *[0-9.]+\] vm {vm} vCPU 0: \d+ exits; ticks: guest (\d+), host (\d+)"
+        r".*\n((?:\[.*\]   .*\n)+)",
+        text,
+    )
+    if not match:
+        raise harness.Failed(f"no statistics of vm {vm} in the log")
+    rows = []
+    for line in match[3].splitlines():
+        row = re.match(r"\[.*?\]   (.+?) +(\d+) +[0-9.]+% +(\d+) +\d+$", line)
+        if row:
+            rows.append([row[1], int(row[2]), int(row[3])])
+    return rows, int(match[1]), int(match[2])
+
+
+def number(pattern, text, what):
+    match = re.search(pattern, text)
+    if not match:
+        raise harness.Failed(f"{what} is not in the log")
+    return float(match[1])
+
+
+def kernel_clock(text):
+    """What rc.test printed: seconds to /init, of them idle, and the kernel's TSC frequency."""
+    up = number(r"(?m)^bench: uptime ([0-9.]+)", text, "the kernel's uptime")
+    idle = number(r"(?m)^bench: uptime [0-9.]+ idle ([0-9.]+)", text, "its idle time")
+    # The last one holds: Linux refines its first idea.
+    found = re.findall(r"(?m)^bench: .*tsc: .*?([0-9.]+) MHz", text)
+    if not found:
+        raise harness.Failed("the kernel's TSC frequency is not in its log")
+    return up, idle, float(found[-1])
+
+
+def linux_boot(t):
+    """Debian's cloud kernel under Candela to /init, and off."""
+    linux.add_vm(t, memory=VM_MEMORY, cmdline=CMDLINE, initrd="bench/initrd.img")
+    t.boot(**MACHINE)
+    t.expect(r"bench: end", 300, "/init")
+    t.expect(r"the last VM has stopped", 60)
+    t.expect_off(60)
+    exits, guest, host = exit_table(t.text, "debian")
+    up, idle, mhz = kernel_clock(t.text)
+    handoff = number(r"hand-off to first entry: (\d+) ticks", t.text, "the hand-off's ticks")
+    start = number(r"\[ *([0-9.]+)\] hand-off to first entry", t.text, "the first entry's time")
+    end = number(r"\[ *([0-9.]+)\] vm debian: powered off", t.text, "the power-off's time")
+    figures = [
+        ["exits", sum(row[1] for row in exits), "exits"],
+        ["guest_ticks", guest, "ticks"],
+        ["host_ticks", host, "ticks"],
+        ["elapsed", round((end - start) * 1e6 * TICKS_PER_US), "ticks"],
+        ["handoff", int(handoff), "ticks"],
+        ["asleep", int(number(r"asleep in HLT: (\d+) ticks", t.text, "time in HLT")), "ticks"],
+        ["init_uptime", up, "s"],
+        ["init_idle", idle, "s"],
+        ["kernel_mhz", mhz, "MHz"],
+    ]
+    figures += [
+        ["core_image", int(number(r"core: (\d+) KiB image", t.text, "the image's size")), "KiB"],
+        ["core_pages", int(number(r"(\d+) KiB of pages besides", t.text, "own memory")), "KiB"],
+    ]
+    exits.sort(key=lambda row: -row[2])
+    return {
+        "linux_exits": [EXIT_COLUMNS] + exits,
+        "linux": [["figure", "value", "unit"]] + figures,
+    }
+
+
+def linux_bare(t):
+    """The same kernel, initramfs and command line on the same machine without a hypervisor."""
+    linux.fetch("cloud")
+    # The kernel is an EFI application itself; the firmware's shell gives it its command line. The
+    # shell starts because the default loader, an empty file here, does not.
+    t.file("guests/vmlinuz.efi", t.built("guest/vmlinuz-cloud"))
+    t.file("guests/initrd.img", t.built("bench/initrd.img"))
+    t.file(
+        "startup.nsh",
+        f"@echo -off\r\nfs0:\r\n\\guests\\vmlinuz.efi {CMDLINE} initrd=\\guests\\initrd.img\r\n",
+    )
+    t.config("# no Candela in this run\n")
+    t.file("../empty.efi", b"")
+    t.boot(**{**MACHINE, "mem": VM_MEMORY}, loader=t.path("empty.efi"))
+    t.expect(r"bench: end", 300, "/init")
+    up, idle, mhz = kernel_clock(t.text)
+    # Without ACPI tables this kernel cannot switch the machine off: the harness ends it.
+    return {
+        "linux_bare": [
+            ["figure", "value", "unit"],
+            ["init_uptime", up, "s"],
+            ["init_idle", idle, "s"],
+            ["kernel_mhz", mhz, "MHz"],
+        ]
+    }
+
+
+def core_size(_):
+    """Sections of the core's file."""
+    core = os.path.join(harness.BUILD, "core.elf")
+    out = subprocess.run(["size", core], check=True, stdout=subprocess.PIPE).stdout.decode()
+    text, data, bss = (int(v) for v in out.splitlines()[1].split()[:3])
+    return {
+        "core_size": [
+            ["figure", "value", "unit"],
+            ["text", text, "bytes"],
+            ["data", data, "bytes"],
+            ["bss", bss, "bytes"],
+        ]
+    }
+
+
+# name: (with QUICK=1 too, function)
+BENCHES = {
+    "latency": (True, latency),
+    "core-size": (True, core_size),
+    "linux": (False, linux_boot),
+    "linux-bare": (False, linux_bare),
+}
+
+
+def kernel_name():
+    """The cloud kernel's release, from the package that was unpacked."""
+    return "kernel " + sorted(os.listdir(os.path.join(harness.BUILD, "guest", "modules-cloud")))[-1]
+
+
+def write_csv(name, rows):
+    os.makedirs(OUT, exist_ok=True)
+    with open(os.path.join(OUT, name + ".csv"), "w", encoding="ascii", newline="") as f:
+        csv.writer(f, lineterminator="\n").writerows(rows)
+
+
+def run(name, function, loader):
+    """Run one; its CSV files are written only if it succeeded."""
+    files = {}
+
+    def body(t):
+        files.update(function(t))
+
+    result = harness.run_one("bench-" + name, body, loader)
+    harness.report(result)
+    if not result.failures:
+        for file, rows in files.items():
+            write_csv(file, rows)
+    return not result.failures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--loader", default=os.path.join(harness.BUILD, "BOOTX64.EFI"))
+    parser.add_argument("--quick", action="store_true", help="the latency image only")
+    parser.add_argument("--only", metavar="NAME", choices=BENCHES)
+    args = parser.parse_args()
+    good = True
+    for name, (quick, function) in BENCHES.items():
+        if (quick or not args.quick) and args.only in (None, name):
+            good = run(name, function, args.loader) and good
+    if args.quick or args.only:
+        if args.only in (None, "latency"):
+            print(report.latency_text())
+        print("docs/benchmarks.md is left alone: 'make bench' writes it")
+    elif good:
+        report.write(
+            {
+                "cpu": harness.machines.BOCHS_CPU,
+                "kernel": kernel_name(),
+                "memory": VM_MEMORY,
+                "cmdline": CMDLINE,
+            }
+        )
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
