@@ -42,6 +42,13 @@ void delay_us(uint64_t us)
 	}
 }
 
+void delay_open_us(uint64_t us)
+{
+	sti();
+	delay_us(us);
+	cli();
+}
+
 bool wait_for(volatile uint32_t *counter, uint32_t want, uint64_t us)
 {
 	uint64_t end = rdtsc() + us * tsc_hz() / 1000000;

@@ -121,6 +121,8 @@ void irq_setup(uint8_t vector, enum eoi_kind eoi, void (*handler)(struct frame *
 /* --- time: TSC ticks, and microseconds by CPUID leaf 0x15 or the ACPI PM timer --- */
 uint64_t tsc_hz(void);
 void delay_us(uint64_t us);
+/* The same with interrupts on: without the preemption timer Bochs lets nothing else end it. */
+void delay_open_us(uint64_t us);
 /* Interrupts on until *counter reaches want or so many microseconds are over. */
 bool wait_for(volatile uint32_t *counter, uint32_t want, uint64_t us);
 
