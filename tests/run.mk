@@ -67,10 +67,10 @@ e2e-list: ## the end-to-end tests by name and tier
 	@tests/e2e/e2e.py --list
 
 .PHONY: guest-test guest-test-deps
-guest-test: ## guest tests in the machine; T=name runs one with its console shown
+guest-test: ## guest tests in the machine; T=name runs one with its console shown, TIER=test|all
 	@tests/machine/deps.sh test </dev/null
 	@$(MAKE) $(QUIET) guest-test-deps </dev/null
-	@tests/e2e/guest_tests.py --loader $(LOADER) $(if $(T),--show $(T))
+	@tests/e2e/guest_tests.py --loader $(LOADER) $(if $(T),--show $(T),--tier $(if $(TIER),$(TIER),test))
 
 # guest-test/*.mk puts the images into build/guest-test/*.elf.
 guest-test-deps: core loader $(if $(wildcard guest-test/*.mk),guest-images)

@@ -23,7 +23,7 @@ def steps(tier):
         ("check", ["check"]),
         ("unit", ["unit"]),
         ("fuzz", ["fuzz", "SECONDS=" + seconds]),
-        ("guest-test", ["guest-test"]),
+        ("guest-test", ["guest-test", "TIER=" + tier]),
         ("e2e", ["e2e", "TIER=" + tier]),
     ]
 

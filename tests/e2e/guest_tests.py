@@ -3,8 +3,9 @@
 """Run guest-test/ images in the machine and count what they report.
 
 A guest test prints 'PASS name', 'FAIL name file:line' or 'SKIP name reason' on its serial
-line and powers off. Each image boots once. The last line here is
-'guest-test: N passed, N failed'; skipped tests are shown and not counted.
+line and powers off. Each image boots once, in tier 'all' some boot again in other machines
+(VARIANTS). The last line here is 'guest-test: N passed, N failed'; skipped tests are shown
+and not counted.
 """
 
 import argparse
@@ -18,10 +19,25 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import harness  # noqa: E402
 
 LINE = re.compile(r"(?m)^(PASS|FAIL|SKIP) (\S+)(?: (.*))?$")
+# Suffix: (images, lines of the [host] section, CPU model). Of VT-x nothing but what must be:
+# every path in software. Another processor: AVX-512, SMAP, XSAVES.
+VARIANTS = {
+    "bare": (("core", "modes"), "vmx = -all", None),
+    "skylake": (("core",), "", "corei7_skylake_x"),
+}
+
+
+class Run:
+    def __init__(self, name, path, vm, host="", cpu_model=None):
+        self.name = name
+        self.path = path
+        self.vm = vm
+        self.host = host
+        self.cpu_model = cpu_model
 
 
 def images():
-    """Name -> (file, configuration lines): IMAGE.cfg beside an image may change its VM."""
+    """Name -> Run: IMAGE.cfg beside an image may change its VM. All variants."""
     found = {}
     for path in sorted(glob.glob(os.path.join(harness.BUILD, "guest-test", "*.elf"))):
         name = os.path.basename(path)[:-4]
@@ -30,15 +46,28 @@ def images():
         if os.path.exists(extra):
             with open(extra, encoding="ascii") as f:
                 lines = f.read()
-        found[name] = (path, lines)
+        found[name] = Run(name, path, lines)
+        for suffix, (names, host, cpu_model) in VARIANTS.items():
+            if name in names:
+                run = Run(f"{name}-{suffix}", path, lines, host, cpu_model)
+                found[run.name] = run
     return found
 
 
-def run_image(name, path, lines, loader, show):
+def in_tier(run, tier):
+    return tier == "all" or not any(run.name.endswith("-" + suffix) for suffix in VARIANTS)
+
+
+def run_image(run, loader, show):
+    name = run.name
+
     def function(t):
-        t.file("guests/test.elf", path)
-        t.config(f"[vm.{name.replace('_', '-')}]\nkernel = \\guests\\test.elf\n{lines}")
-        t.boot()
+        host = f"[host]\n{run.host}\n" if run.host else ""
+        t.file("guests/test.elf", run.path)
+        t.config(
+            f"{host}[vm.{name.replace('_', '-')}]\nkernel = \\guests\\test.elf\n{run.vm}"
+        )
+        t.boot(cpu_model=run.cpu_model)
         t.expect_off(180)
 
     result = harness.run_one("guest-" + name, function, loader, show)
@@ -67,6 +96,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--loader", default=os.path.join(harness.BUILD, "BOOTX64.EFI"))
     parser.add_argument("--show", metavar="NAME")
+    parser.add_argument("--tier", choices=("test", "all"), default="test")
     args = parser.parse_args()
     found = images()
     if args.show:
@@ -74,11 +104,13 @@ def main():
             print(f"guest-test: no image '{args.show}'; there are: {' '.join(found)}")
             return 2
         found = {args.show: found[args.show]}
+    else:
+        found = {name: run for name, run in found.items() if in_tier(run, args.tier)}
     with ThreadPoolExecutor(max_workers=int(os.environ.get("JOBS") or 1)) as pool:
         results = list(
             pool.map(
-                lambda item: run_image(item[0], *item[1], args.loader, bool(args.show)),
-                found.items(),
+                lambda run: run_image(run, args.loader, bool(args.show)),
+                found.values(),
             )
         )
     passed = sum(row[0] for row in results)
