@@ -126,6 +126,9 @@ START_TEST(the_apic_page_is_mapped)
 	ck_assert_uint_eq(entry & 7, 3);
 	ck_assert_uint_eq(entry & 0xffffffffff000, virt_to_phys(vmx_vm(vm)->apic_page).v);
 	ck_assert_uint_eq(fake_vmcs[VMCS_APIC_ACCESS_ADDR], virt_to_phys(vmx_vm(vm)->apic_page).v);
+	/* While nothing is virtualized it reads as nothing. */
+	ck_assert_uint_eq(vmx_vm(vm)->apic_page[0], 0xff);
+	ck_assert_uint_eq(vmx_vm(vm)->apic_page[PAGE_SIZE - 1], 0xff);
 	make(BIT(VMX_OPT_APICACC));
 	ck_assert_uint_eq(ept_lookup(vm, gpa(LAPIC_DEFAULT_BASE), &size), 0);
 }

@@ -88,6 +88,8 @@ static int op_vm_init(struct vm *vm)
 		return err;
 	}
 	memset(v->io_bitmaps, 0xff, 2 * PAGE_SIZE);
+	/* A guest whose APIC is off or in x2APIC mode finds this page: as nothing. */
+	memset(v->apic_page, 0xff, PAGE_SIZE);
 	if (vmx_caps.virt.apic.apic_access) {
 		err = ept_map(vm, gpa(LAPIC_DEFAULT_BASE), virt_to_phys(v->apic_page), PAGE_SIZE,
 		        MAP_READ | MAP_WRITE, MAP_TYPE_RAM);
