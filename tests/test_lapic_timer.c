@@ -234,6 +234,22 @@ START_TEST(deadline_in_the_past)
 }
 END_TEST
 
+/* A guest whose clock began late must not make the host's sum wrap into the past. */
+START_TEST(deadline_beyond_the_end_of_time)
+{
+	vm->vcpus[0]->tsc_offset = 0 - NOW;
+	lapic_write(apic, LAPIC_LVT_TIMER, DEADLINE);
+	lapic_set_tsc_deadline(apic, ~0ULL);
+	ck_assert_uint_gt(timer_next_deadline(0), NOW + NS_PER_SEC);
+	fake_clock_advance(1000000);
+	ck_assert(!fired());
+	ck_assert_uint_eq(lapic_get_tsc_deadline(apic), ~0ULL);
+	lapic_set_tsc_deadline(apic, 1000500);
+	fake_clock_advance(500);
+	ck_assert(fired());
+}
+END_TEST
+
 START_TEST(deadline_with_a_negative_offset)
 {
 	vm->vcpus[0]->tsc_offset = 0 - NOW;
@@ -333,6 +349,7 @@ UNIT_MAIN("lapic_timer", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_t
           tcase_add_test(tc, masked_counts_silently); tcase_add_test(tc, illegal_vector);
           tcase_add_test(tc, periodic_to_one_shot_runs_on); tcase_add_test(tc, deadline);
           tcase_add_test(tc, deadline_in_the_past);
+          tcase_add_test(tc, deadline_beyond_the_end_of_time);
           tcase_add_test(tc, deadline_with_a_negative_offset);
           tcase_add_test(tc, modes_ignore_each_others_registers);
           tcase_add_test(tc, mode_change_disarms); tcase_add_test(tc, reset_stops);

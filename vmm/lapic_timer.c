@@ -49,18 +49,18 @@ static void arm_period(struct lapic *apic)
 	timer_arm(&apic->timer, apic->vcpu->cpu, ns < soonest ? soonest : ns);
 }
 
-static uint64_t guest_tsc(const struct lapic *apic)
-{
-	return clock_tsc() + apic->vcpu->tsc_offset;
-}
-
 static void deadline_due(struct lapic *apic)
 {
+	uint64_t now = clock_tsc(), guest_now = now + apic->vcpu->tsc_offset;
+
 	if (apic->tsc_deadline == 0) {
 		return;
 	}
-	if (guest_tsc(apic) < apic->tsc_deadline) {
-		arm(apic, apic->tsc_deadline - apic->vcpu->tsc_offset);
+	if (guest_now < apic->tsc_deadline) {
+		uint64_t left = apic->tsc_deadline - guest_now;
+
+		/* A sum that wrapped would be due for ever, and starve all else on this CPU. */
+		arm(apic, left <= UINT64_MAX - now ? now + left : UINT64_MAX);
 		return;
 	}
 	apic->tsc_deadline = 0;
@@ -195,12 +195,10 @@ void lapic_set_tsc_deadline(struct lapic *apic, uint64_t value)
 	apic->tsc_deadline = value;
 	if (value == 0) {
 		timer_cancel(&apic->timer);
-	} else if (value <= guest_tsc(apic)) {
-		timer_cancel(&apic->timer);
-		deadline_due(apic);
-	} else {
-		arm(apic, value - apic->vcpu->tsc_offset);
+		return;
 	}
+	/* One that has passed fires now; what may be queued then finds nothing due. */
+	deadline_due(apic);
 }
 
 uint64_t lapic_get_tsc_deadline(const struct lapic *apic)
