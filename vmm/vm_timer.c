@@ -22,11 +22,16 @@ static void fire(struct timer *timer)
 {
 	struct vm_timer *t = container_of(timer, struct vm_timer, timer);
 
-	/* Cancelled or moved on another CPU while this call was already due. */
-	if (vm_clock_now(t->vm) < __atomic_load_n(&t->deadline_ns, __ATOMIC_RELAXED)) {
-		return;
-	}
-	__atomic_store_n(&t->deadline_ns, TIMER_NEVER, __ATOMIC_RELAXED);
+	uint64_t deadline_ns = __atomic_load_n(&t->deadline_ns, __ATOMIC_RELAXED);
+
+	/* Cancelled or moved on another CPU while this call was already due, even between the
+	 * look and the exchange: a new deadline is not to be forgotten. */
+	do {
+		if (vm_clock_now(t->vm) < deadline_ns) {
+			return;
+		}
+	} while (!__atomic_compare_exchange_n(&t->deadline_ns, &deadline_ns, TIMER_NEVER, false,
+	        __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	t->fn(t->arg);
 }
 
