@@ -45,6 +45,13 @@ def platform(t):
     t.check_match(r"20[2-9]\d", out, "the RTC's year")
 
 
+def keeps_answering(t, lines):
+    """Input that arrives while the guest is busy: an interrupt lost or misplaced stops the console."""
+    for i in range(lines):
+        out = t.shell(f"echo line number {i} of many; ls / | head -n 3", 30)
+        t.check_match(rf"^line number {i} of many\nbin\ndev\netc$", out, f"line {i} says")
+
+
 def boot_and_check(t, kernel="cloud", vcpus=1, cpus=1, cpu_model=None, host="", memory="256M"):
     linux.add_vm(t, kernel=kernel, vcpus=vcpus, memory=memory, host=host)
     t.boot(cpus=cpus, cpu_model=cpu_model)
@@ -57,6 +64,7 @@ def boot_and_check(t, kernel="cloud", vcpus=1, cpus=1, cpu_model=None, host="", 
 def linux_shell(t):
     """The main path, then a reboot into the same kernel and a power-off: one boot, all of it."""
     boot_and_check(t)
+    keeps_answering(t, 60)
     t.send_line("reboot -f")
     linux.wait_shell(t)
     # What the reset must not leave behind shows in the second boot's log and devices.
@@ -98,6 +106,7 @@ def no_optional_controls(t):
     t.boot()
     linux.wait_shell(t, 400)
     shell_answers(t, "cloud", 1)
+    keeps_answering(t, 30)
     linux.check_log(t)
     t.send_line("poweroff -f")
     t.expect_off()
