@@ -2,7 +2,7 @@
 
 CORE_CFLAGS := $(BASE) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel \
 	-fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fno-omit-frame-pointer -fcf-protection=none -fno-strict-aliasing -flto=auto -ffat-lto-objects
+	-fno-omit-frame-pointer -momit-leaf-frame-pointer -fcf-protection=none -fno-strict-aliasing -flto=auto -ffat-lto-objects
 CORE_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,vmm/core.ld -Wl,-z,max-page-size=4096 \
 	-Wl,--build-id=none -Wl,--fatal-warnings -Wl,-z,noexecstack
 
@@ -16,7 +16,7 @@ $(B)/core.elf: $(CORE_OBJS) vmm/core.ld $(B)/core/vmx/asm_offsets.check.o
 	@echo "  LD   $@"
 	$(Q)$(CC) $(CORE_CFLAGS) $(CORE_LDFLAGS) -o $@ $(CORE_OBJS)
 
-$(B)/core/%.o: %.c
+$(B)/core/%.o: %.c vmm/core.mk Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	$(Q)$(CC) $(CORE_CFLAGS) -c -o $@ $<
