@@ -49,6 +49,28 @@ START_TEST(encodings)
 }
 END_TEST
 
+/* [SDM3] "Checks on Guest Non-Register State": with TF a shadow wants a pending single step. */
+START_TEST(exceptions_end_the_shadow)
+{
+	const struct event db = {.type = EVENT_EXCEPTION, .vector = X86_DB};
+	const struct event int1 = {
+	        .type = EVENT_PRIV_SOFT_EXCEPTION, .vector = X86_DB, .insn_len = 1};
+	const struct event nmi = {.type = EVENT_NMI, .vector = 2};
+
+	for (uint64_t shadow = 1; shadow <= 2; shadow++) {
+		fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = shadow | 8;
+		vmx_inject(vcpu, &db);
+		ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 8);
+		fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = shadow;
+		vmx_inject(vcpu, &int1);
+		ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 0);
+	}
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 1;
+	vmx_inject(vcpu, &nmi);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 1);
+}
+END_TEST
+
 /* What an exit broke off has the encoding of the injection: there and back. */
 START_TEST(broken_off_and_again)
 {
@@ -145,6 +167,7 @@ END_TEST
 
 UNIT_MAIN("vmx_inject", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, encodings, 0, ARRAY_SIZE(rows));
+          tcase_add_test(tc, exceptions_end_the_shadow);
           tcase_add_loop_test(tc, broken_off_and_again, 0, ARRAY_SIZE(rows));
           tcase_add_test(tc, reserved_types);
           tcase_add_loop_test(tc, what_blocks, 0, ARRAY_SIZE(blocking));

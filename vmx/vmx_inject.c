@@ -69,12 +69,30 @@ void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked)
 	}
 }
 
+/*
+ * Delivery ends the shadow of STI and MOV SS anyway. After an exit by #DB it must be gone before:
+ * such an exit does not leave the pending single step that [SDM3] "Checks on Guest Non-Register
+ * State" wants with TF and a shadow. MOV SS and INT1 in a process are enough to get there.
+ */
+static void end_shadow(void)
+{
+	uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+
+	if (state & (BLOCKING_STI | BLOCKING_MOV_SS)) {
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+		        state & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS));
+	}
+}
+
 void vmx_inject(struct vcpu *vcpu, const struct event *event)
 {
 	uint32_t info = INTR_INFO_VALID | event->vector |
 	                (uint32_t)types[event->type] << INTR_INFO_TYPE_SHIFT;
 
 	(void)vcpu;
+	if (event->type == EVENT_EXCEPTION || event->type == EVENT_PRIV_SOFT_EXCEPTION) {
+		end_shadow();
+	}
 	if (event->has_error) {
 		info |= INTR_INFO_ERROR;
 		vmcs_write(VMCS_ENTRY_ERROR_CODE, event->error);
