@@ -262,6 +262,22 @@ START_TEST(skipping_is_a_single_step)
 	fake_vmcs[VMCS_GUEST_PENDING_DEBUG] = 1;
 	vmx_skip_insn(vcpu, 1);
 	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_PENDING_DEBUG], 0x4001);
+	/* Single-stepping branches: this was none. */
+	fake_vmcs[VMCS_GUEST_PENDING_DEBUG] = 0;
+	fake_vmcs[VMCS_GUEST_DEBUGCTL] = 2;
+	vmx_skip_insn(vcpu, 1);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_PENDING_DEBUG], 0);
+}
+END_TEST
+
+/* [SDM3] "Instruction-Breakpoint Exception Condition": RF is for one instruction. */
+START_TEST(skipping_uses_up_rf)
+{
+	fake_vmcs[VMCS_GUEST_RFLAGS] |= RFLAGS_RF;
+	vmx_skip_insn(vcpu, 0);
+	ck_assert_uint_ne(fake_vmcs[VMCS_GUEST_RFLAGS] & RFLAGS_RF, 0);
+	vmx_skip_insn(vcpu, 2);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_RFLAGS] & RFLAGS_RF, 0);
 }
 END_TEST
 
@@ -302,4 +318,5 @@ UNIT_MAIN("vmx_regs", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, tables_and_pdptes);
           tcase_add_loop_test(tc, skipping, 0, ARRAY_SIZE(skips));
           tcase_add_test(tc, skipping_ends_the_shadow);
-          tcase_add_test(tc, skipping_is_a_single_step); tcase_add_test(tc, reset_state);)
+          tcase_add_test(tc, skipping_is_a_single_step); tcase_add_test(tc, skipping_uses_up_rf);
+          tcase_add_test(tc, reset_state);)

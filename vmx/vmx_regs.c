@@ -14,6 +14,7 @@
 #define PENDING_DEBUG_BS BIT64(14)
 #define PENDING_DEBUG_ENABLED BIT64(12) /* B0-B3 are of enabled breakpoints */
 #define BLOCKING_STI_MOV_SS 3ULL
+#define DEBUGCTL_BTF BIT64(1)
 
 /* The four fields of segment n lie two apart in each group, in the order of enum vcpu_seg. */
 #define SEG_FIELD(first, seg) ((enum vmcs_field)((unsigned)(first) + 2U * (unsigned)(seg)))
@@ -212,6 +213,7 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 	uint64_t old = vmcs_read(VMCS_GUEST_RIP);
 	uint64_t next = old + len;
 	uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+	uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 
 	(void)vcpu;
 	/* Outside 64-bit code the instruction pointer wraps at 32 bits. */
@@ -222,9 +224,14 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 	if (blocking & BLOCKING_STI_MOV_SS) {
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~BLOCKING_STI_MOV_SS);
 	}
-	if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) {
+	/* None of the instructions that exit is a branch, which BTF steps over to. */
+	if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
 		        vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+	}
+	/* RF lasts for one instruction; between iterations of a repeated one (len 0) it stays. */
+	if ((rflags & RFLAGS_RF) && len != 0) {
+		vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~(uint64_t)RFLAGS_RF);
 	}
 }
 
