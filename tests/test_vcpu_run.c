@@ -355,16 +355,21 @@ START_TEST(a_slice_ends)
 	run(NULL, 0);
 	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
 	ck_assert(clock_now() >= start + SLICE && clock_now() < start + SLICE + 64);
-	/* Already over: not one entry. */
+	/* Already over: an entry that ends before the guest's next instruction. */
+	start = clock_now();
 	fake_vmx.entries = 0;
-	vcpu_run(vcpu, clock_now());
-	ck_assert_uint_eq(fake_vmx.entries, 0);
+	vcpu_run(vcpu, start);
+	ck_assert_uint_eq(fake_vmx.entries, 1);
+	ck_assert(clock_now() < start + 64);
 }
 END_TEST
+
+static uint64_t expired_at;
 
 static void expire(struct timer *t)
 {
 	(void)t;
+	expired_at = clock_now();
 }
 
 static struct timer timer;
@@ -375,7 +380,8 @@ static void arm_early(struct vcpu *v)
 	timer_arm(&timer, 0, clock_now() + 500);
 }
 
-START_TEST(a_timer_ends_it_earlier)
+/* Timers that are due run in the loop; the slice goes on. */
+START_TEST(a_timer_runs_on_time)
 {
 	const struct fake_exit exits[] = {{.reason = 10, .len = 2, .guest = arm_early}};
 	uint64_t start = clock_now();
@@ -383,12 +389,12 @@ START_TEST(a_timer_ends_it_earlier)
 	timer_init(&timer, expire);
 	timer_arm(&timer, 0, start + 5000);
 	run(NULL, 0);
-	ck_assert(clock_now() >= start + 5000 && clock_now() < start + 5064);
+	ck_assert(expired_at >= start + 5000 && expired_at < start + 5064);
+	ck_assert(clock_now() >= start + SLICE);
 	/* One that a device arms during the run counts from the next entry on. */
-	timer_cancel(&timer);
 	start = clock_now();
 	run(exits, 1);
-	ck_assert(clock_now() >= start + 500 && clock_now() < start + 564);
+	ck_assert(expired_at >= start + 500 && expired_at < start + 564);
 }
 END_TEST
 
@@ -429,6 +435,6 @@ UNIT_MAIN("vcpu_run", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test
           tcase_add_test(tc, init_then_sipi); tcase_add_test(tc, init_and_sipi_at_once);
           tcase_add_test(tc, init_wakes_a_halted_one);
           tcase_add_test(tc, a_stopped_one_stays_stopped); tcase_add_test(tc, flushes);
-          tcase_add_test(tc, a_slice_ends); tcase_add_test(tc, a_timer_ends_it_earlier);
+          tcase_add_test(tc, a_slice_ends); tcase_add_test(tc, a_timer_runs_on_time);
           tcase_add_test(tc, busy_guests_leave_in_time);
           tcase_add_test(tc, delivery_by_the_processor);)

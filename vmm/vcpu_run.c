@@ -79,38 +79,59 @@ static bool requested(const struct vcpu *vcpu)
 	return (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & ~VCPU_EVENT_REQUESTS) != 0;
 }
 
+/* What the loop enters the guest for at most: until a timer of this CPU or the end of the slice. */
+struct deadline {
+	uint64_t ns;
+	uint64_t tsc;
+};
+
+static void deadline_set(struct deadline *d, uint64_t ns)
+{
+	d->ns = ns;
+	d->tsc = clock_ns_to_tsc(ns);
+}
+
+/* It has passed: run what is due. false = the slice is over. */
+static bool deadline_passed(struct vcpu *vcpu, struct deadline *d, uint64_t slice_end_ns)
+{
+	uint64_t now = clock_now();
+
+	timer_run_due(vcpu->cpu, now);
+	deadline_set(d, slice_end_ns);
+	return now < slice_end_ns;
+}
+
 /*
  * The exit path: every instruction here is paid by every exit. true = requests came and the
- * caller serves them; false = the vCPU stopped being runnable, or it is time for something else.
+ * caller serves them; false = the vCPU stopped being runnable, or it is another's turn.
  */
 static bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
 {
-	uint64_t deadline_ns = slice_end_ns;
-	uint64_t deadline_tsc = clock_ns_to_tsc(slice_end_ns);
+	struct deadline deadline;
 	bool go_on = true;
 
+	deadline_set(&deadline, slice_end_ns);
 	vcpu->exit_tsc = clock_tsc();
 	vcpu->exit.kind = EXIT_NONE;
 	while (go_on && !requested(vcpu)) {
 		uint64_t timer_ns = timer_next_deadline(vcpu->cpu);
 		uint64_t entry_tsc;
 
-		if (timer_ns < deadline_ns) {
-			deadline_ns = timer_ns;
-			deadline_tsc = clock_ns_to_tsc(timer_ns);
+		if (timer_ns < deadline.ns) {
+			deadline_set(&deadline, timer_ns);
 		}
 		event_prepare_entry(vcpu);
 
 		entry_tsc = clock_tsc();
 		vcpu->stats.exits[vcpu->exit.kind].ticks += entry_tsc - vcpu->exit_tsc;
-		cpu_virt->run(vcpu, entry_tsc, deadline_tsc);
+		cpu_virt->run(vcpu, entry_tsc, deadline.tsc);
 		vcpu->exit_tsc = clock_tsc();
 		vcpu->stats.guest_ticks += vcpu->exit_tsc - entry_tsc;
 		vcpu->stats.exits[vcpu->exit.kind].count++;
-		if (vcpu->exit.kind == EXIT_NONE) {
-			go_on = vcpu->exit_tsc < deadline_tsc;
-		} else {
+		if (vcpu->exit.kind != EXIT_NONE) {
 			go_on = act(vcpu, vcpu_exit_dispatch(vcpu, &vcpu->exit));
+		} else if (vcpu->exit_tsc >= deadline.tsc) {
+			go_on = deadline_passed(vcpu, &deadline, slice_end_ns);
 		}
 	}
 	vcpu->stats.exits[vcpu->exit.kind].ticks += clock_tsc() - vcpu->exit_tsc;
