@@ -82,6 +82,20 @@ START_TEST(periodic)
 }
 END_TEST
 
+/* Nobody stops the timers of a VM that was killed: they end by themselves. */
+START_TEST(a_dead_vm_ticks_no_more)
+{
+	lapic_write(apic, LAPIC_LVT_TIMER, PERIODIC);
+	lapic_write(apic, LAPIC_TIMER_INITIAL, 100000);
+	fake_clock_advance(250000);
+	ck_assert(fired());
+	vm->vcpus[0]->state = VCPU_STOPPED;
+	fake_clock_advance(100000);
+	ck_assert(!fired());
+	ck_assert_uint_eq(timer_next_deadline(0), TIMER_NEVER);
+}
+END_TEST
+
 /* A period that the host cannot follow: fewer interrupts, right counts, bounded work. */
 START_TEST(short_period)
 {
@@ -343,8 +357,8 @@ START_TEST(input_clock)
 END_TEST
 
 UNIT_MAIN("lapic_timer", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, one_shot);
-          tcase_add_test(tc, periodic); tcase_add_test(tc, short_period);
-          tcase_add_loop_test(tc, divide, 0, ARRAY_SIZE(divides));
+          tcase_add_test(tc, periodic); tcase_add_test(tc, a_dead_vm_ticks_no_more);
+          tcase_add_test(tc, short_period); tcase_add_loop_test(tc, divide, 0, ARRAY_SIZE(divides));
           tcase_add_test(tc, divide_while_counting); tcase_add_test(tc, largest_count);
           tcase_add_test(tc, masked_counts_silently); tcase_add_test(tc, illegal_vector);
           tcase_add_test(tc, periodic_to_one_shot_runs_on); tcase_add_test(tc, deadline);

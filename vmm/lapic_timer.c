@@ -92,6 +92,10 @@ static void due(struct timer *timer)
 {
 	struct lapic *apic = container_of(timer, struct lapic, timer);
 
+	/* The VM has ended, or will be reset: its ticks would wake this CPU for ever. */
+	if (__atomic_load_n(&apic->vcpu->state, __ATOMIC_RELAXED) == VCPU_STOPPED) {
+		return;
+	}
 	switch ((enum lapic_timer_mode)apic->timer_mode) {
 	case LAPIC_TIMER_ONE_SHOT:
 		count_due(apic, false);
