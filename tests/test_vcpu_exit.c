@@ -199,6 +199,12 @@ START_TEST(memory_that_cannot_be_emulated)
 	exit.mem.in_walk = true;
 	ck_assert_int_eq(vcpu_exit_dispatch(vcpu, &exit), ACT_KILL);
 	ck_assert_str_eq(vcpu->kill_reason, "page tables outside its memory");
+	/* An event could not be delivered: the instruction at RIP has nothing to do with it. */
+	exit.mem.in_walk = false;
+	exit.mem.write = true;
+	vcpu->pending = (struct event){.type = EVENT_EXTINT, .vector = 0x20};
+	ck_assert_int_eq(vcpu_exit_dispatch(vcpu, &exit), ACT_KILL);
+	ck_assert_str_eq(vcpu->kill_reason, "descriptor tables or a stack outside its memory");
 }
 END_TEST
 

@@ -96,6 +96,10 @@ static enum exit_action memory(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	if (exit->mem.mapped && cpu_virt->fix_fault(vcpu->vm, exit->mem.gpa, exit->mem.fetch)) {
 		return ACT_RESUME;
 	}
+	if (vcpu->pending.type != EVENT_NONE) {
+		/* The access was the delivery's, not the instruction's at RIP. */
+		return vcpu_kill(vcpu, "descriptor tables or a stack outside its memory");
+	}
 	if (exit->mem.fetch) {
 		return vcpu_kill(vcpu, "instruction fetch outside its memory");
 	}
