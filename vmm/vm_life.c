@@ -124,7 +124,8 @@ bool vm_serve_requests(uint32_t cpu)
 		if (vm->home_cpu != cpu || req == 0 || !all_stopped(vm)) {
 			continue;
 		}
-		__atomic_store_n(&vm->requests, 0, __ATOMIC_SEQ_CST);
+		/* With what came since the look: a kill must not be lost to a reset. */
+		req = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_SEQ_CST);
 		if (vm->state != VM_DEAD) {
 			carry_out(vm, req);
 		}
