@@ -160,7 +160,7 @@ unsigned smp_start(const struct boot_info *bi, void (*entry)(struct pcpu *cpu))
 	}
 	cpu_entry = entry;
 	page = trampoline_fill(bi->ap_page, &tables);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && up < MAX_CPUS; i++) {
 		struct pcpu *cpu = &pcpus[up];
 		uint64_t before;
 
