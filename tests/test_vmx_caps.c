@@ -325,6 +325,18 @@ START_TEST(a_basic_ability_is_missing)
 }
 END_TEST
 
+START_TEST(no_vt_x_at_all)
+{
+	fake_msr_clear();
+	ck_assert_int_eq(read_caps(0), -ENODEV);
+	ck_assert_str_eq(why, "this processor has no VT-x");
+	/* MSRs that are not there grant nothing. */
+	fake_msr_set(MSR_IA32_VMX_BASIC, 6ULL << 50 | BIT64(54));
+	ck_assert_int_eq(read_caps(0), -ENODEV);
+	ck_assert_ptr_nonnull(strstr(why, "external-interrupt exiting"));
+}
+END_TEST
+
 /* The erratum is there unless IA32_ARCH_CAPABILITIES says that it is not. */
 START_TEST(itlb_multihit)
 {
@@ -366,4 +378,5 @@ UNIT_MAIN("vmx_caps", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, a_required_control_is_missing, 0, ARRAY_SIZE(required));
           tcase_add_loop_test(tc, nothing_stands_in, 0, ARRAY_SIZE(fallbacks));
           tcase_add_loop_test(tc, a_basic_ability_is_missing, 0, ARRAY_SIZE(basics));
-          tcase_add_test(tc, itlb_multihit); tcase_add_test(tc, the_log_says_why);)
+          tcase_add_test(tc, no_vt_x_at_all); tcase_add_test(tc, itlb_multihit);
+          tcase_add_test(tc, the_log_says_why);)

@@ -124,6 +124,20 @@ START_TEST(what_blocks)
 }
 END_TEST
 
+START_TEST(nmi_blocking_is_set)
+{
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 1;
+	vmx_set_nmi_blocked(vcpu, true);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 9);
+	vmx_set_nmi_blocked(vcpu, false);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 1);
+	/* Without virtual NMIs the bit would block the host's. */
+	vmx_caps.virtual_nmi = false;
+	vmx_set_nmi_blocked(vcpu, true);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 1);
+}
+END_TEST
+
 START_TEST(nmis_without_virtual_nmis)
 {
 	vmx_caps.virtual_nmi = false;
@@ -171,5 +185,5 @@ UNIT_MAIN("vmx_inject", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, broken_off_and_again, 0, ARRAY_SIZE(rows));
           tcase_add_test(tc, reserved_types);
           tcase_add_loop_test(tc, what_blocks, 0, ARRAY_SIZE(blocking));
-          tcase_add_test(tc, nmis_without_virtual_nmis);
+          tcase_add_test(tc, nmi_blocking_is_set); tcase_add_test(tc, nmis_without_virtual_nmis);
           tcase_add_loop_test(tc, window_exits, 0, ARRAY_SIZE(windows));)

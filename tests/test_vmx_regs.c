@@ -281,6 +281,15 @@ START_TEST(skipping_uses_up_rf)
 }
 END_TEST
 
+/* [SDM3] "Pending Debug Exceptions": B0-B3, bit 12 (a breakpoint was met), BS. */
+START_TEST(a_debug_trap_is_left_pending)
+{
+	fake_vmcs[VMCS_GUEST_PENDING_DEBUG] = 0x4000;
+	vmx_pend_debug(vcpu, 5);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_PENDING_DEBUG], 0x5005);
+}
+END_TEST
+
 /* [SDM3] table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT" */
 START_TEST(reset_state)
 {
@@ -319,4 +328,4 @@ UNIT_MAIN("vmx_regs", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, skipping, 0, ARRAY_SIZE(skips));
           tcase_add_test(tc, skipping_ends_the_shadow);
           tcase_add_test(tc, skipping_is_a_single_step); tcase_add_test(tc, skipping_uses_up_rf);
-          tcase_add_test(tc, reset_state);)
+          tcase_add_test(tc, a_debug_trap_is_left_pending); tcase_add_test(tc, reset_state);)

@@ -63,6 +63,11 @@ void fake_msr_set(uint32_t msr, uint64_t value)
 	msrs[i].value = value;
 }
 
+void fake_msr_clear(void)
+{
+	n_msrs = 0;
+}
+
 bool cpu_rdmsr_safe(uint32_t msr, uint64_t *value)
 {
 	for (unsigned i = 0; i < n_msrs; i++) {

@@ -23,6 +23,7 @@ void fake_cpuid_set(
         uint32_t leaf, uint32_t subleaf, uint32_t eax, uint32_t ebx, uint32_t ecx, uint32_t edx);
 void fake_cpuid_clear(void);
 void fake_msr_set(uint32_t msr, uint64_t value);
+void fake_msr_clear(void);
 extern uint64_t fake_dr[8], fake_cr2, fake_xcr0; /* the loaded vCPU's, as the CPU holds them */
 
 /*
