@@ -21,6 +21,13 @@ start:
 	mov	esp, stack_top
 	mov	[multiboot_magic], eax
 	mov	[multiboot_info], ebx
+	mov	eax, cr0
+	mov	[entry_cr0], eax
+	mov	eax, cr4
+	mov	[entry_cr4], eax
+	mov	ecx, 0xc0000080
+	rdmsr
+	mov	[entry_efer], eax
 	; PML4[0] -> PDPT; PDPT[0..3] -> 4 PDs; PDs: 2048 pages of 2 MiB
 	mov	dword [pml4], pdpt + 7
 	mov	dword [pml4 + 8], window_pdpt + 7
@@ -238,6 +245,14 @@ idt_pointer:
 	dq idt
 global multiboot_magic
 global multiboot_info
+global gdt_pointer
+; Control registers as the loader left them.
+global entry_cr0
+global entry_cr4
+global entry_efer
+entry_cr0: dd 0
+entry_cr4: dd 0
+entry_efer: dd 0
 multiboot_magic: dd 0
 multiboot_info: dd 0
 
