@@ -170,6 +170,28 @@ START_TEST(halt_and_wake)
 }
 END_TEST
 
+/* A vector that the task priority holds back wakes nobody; the next one's request must come. */
+START_TEST(halt_wakes_after_a_vector_that_does_not)
+{
+	const struct fake_exit exits[] = {{.reason = 12, .len = 1}, {.reason = 52}};
+
+	apic_on();
+	lapic_write(&vcpu->lapic, LAPIC_TPR, 0x80);
+	run(exits, 1);
+	ck_assert_int_eq(vcpu->state, VCPU_HALTED);
+	fake_sched_wakes = 0;
+	lapic_post(&vcpu->lapic, 0x41, false);
+	ck_assert_uint_eq(fake_sched_wakes, 1);
+	run(NULL, 0);
+	ck_assert_int_eq(vcpu->state, VCPU_HALTED);
+	lapic_post(&vcpu->lapic, 0x91, false);
+	ck_assert_uint_eq(fake_sched_wakes, 2);
+	run(&exits[1], 1);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert_uint_eq(vcpu->stats.injected_interrupts, 1);
+}
+END_TEST
+
 START_TEST(halt_with_something_pending)
 {
 	const struct fake_exit exits[] = {{.reason = 12, .len = 1}, {.reason = 52}};
@@ -428,6 +450,7 @@ END_TEST
 UNIT_MAIN("vcpu_run", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, cpuid);
           tcase_add_test(tc, ports); tcase_add_test(tc, faults);
           tcase_add_test(tc, a_broken_off_event_goes_in_again); tcase_add_test(tc, halt_and_wake);
+          tcase_add_test(tc, halt_wakes_after_a_vector_that_does_not);
           tcase_add_test(tc, halt_with_something_pending);
           tcase_add_test(tc, halt_with_interrupts_off);
           tcase_add_loop_test(tc, it_ends, 0, ARRAY_SIZE(ends));

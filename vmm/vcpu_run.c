@@ -35,6 +35,8 @@ static bool serve_requests(struct vcpu *vcpu)
 		cpu_virt->flush_guest_tlb(vcpu);
 	}
 	if (req & VCPU_EVENT_REQUESTS) {
+		/* What is posted after this asks again, and wakes a vCPU that stays halted. */
+		lapic_fold(&vcpu->lapic);
 		vcpu->attention = 1;
 	}
 	if (vcpu->state == VCPU_HALTED && event_wakes(vcpu)) {
