@@ -91,6 +91,9 @@ END_TEST
 
 START_TEST(all_options_off)
 {
+	ck_assert_int_eq(parse("[host]\nvmx = +vid,-ple\n[vm.a]\nmemory=4M\nkernel=k\n"), 0);
+	ck_assert_uint_eq(cfg.vmx_force, 1U << VMX_OPT_VID);
+	ck_assert_uint_eq(cfg.vmx_off, 1U << VMX_OPT_PLE);
 	ck_assert_int_eq(parse("[host]\nvmx = -all\n[vm.a]\nmemory=4M\nkernel=k\n"), 0);
 	ck_assert_uint_eq(cfg.vmx_off, (1U << VMX_OPT_COUNT) - 1);
 }
@@ -170,9 +173,10 @@ static const struct {
         {"[host]\nvmx = -vip\n",
                 "candela.cfg:2: unknown VMX control '-vip' (did you mean '-vid'?)"},
         {"[host]\nvmx = -banana\n", "candela.cfg:2: unknown VMX control '-banana'"},
-        {"[host]\nvmx = vid\n", "candela.cfg:2: vmx takes a list of '-name', not 'vid'"},
-        {"[host]\nvmx = -vid,\n", "candela.cfg:2: vmx takes a list of '-name', not ''"},
-        {"[host]\nvmx = -\n", "candela.cfg:2: vmx takes a list of '-name', not '-'"},
+        {"[host]\nvmx = vid\n",
+                "candela.cfg:2: vmx takes a list of '-name' and '+name', not 'vid'"},
+        {"[host]\nvmx = -vid,\n", "candela.cfg:2: vmx takes a list of '-name' and '+name', not ''"},
+        {"[host]\nvmx = -\n", "candela.cfg:2: vmx takes a list of '-name' and '+name', not '-'"},
         {VM "smbios = dell\n", "candela.cfg:4: smbios must be candela or hyperv, not 'dell'"},
         {VM "machine = i440fx\n", "candela.cfg:4: machine must be gen1, not 'i440fx'"},
         {VM "initrd = b\xc3\xa4r\n", "candela.cfg:4: initrd has a character that is not ASCII"},

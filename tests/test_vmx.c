@@ -65,7 +65,7 @@ START_TEST(host_init_says_what_is_missing)
 	char why[160] = "";
 
 	fake_msr_set(MSR_IA32_VMX_EPT_VPID_CAP, 0);
-	ck_assert_int_eq(vmx_ops.host_init(0, why, sizeof(why)), -ENODEV);
+	ck_assert_int_eq(vmx_ops.host_init(0, 0, why, sizeof(why)), -ENODEV);
 	ck_assert_ptr_nonnull(strstr(why, "EPT"));
 	ck_assert_ptr_eq(vmx_ops.caps(), &vmx_caps.virt);
 }

@@ -102,7 +102,7 @@ struct cpu_virt_ops {
 
 	/* Boot processor: read what the CPU grants less what 'off' (config vmx_off) denies, print
 	 * the table; a sentence in why on failure. */
-	int (*host_init)(uint32_t off, char *why, size_t why_size);
+	int (*host_init)(uint32_t off, uint32_t force, char *why, size_t why_size);
 	/* Each CPU: enter and leave virtualization operation. */
 	int (*cpu_enable)(struct pcpu *cpu);
 	void (*cpu_disable)(struct pcpu *cpu);

@@ -78,7 +78,7 @@ static void init_virt(const struct config *config)
 	char why[160];
 
 	cpu_virt = &vmx_ops;
-	if (cpu_virt->host_init(config->vmx_off, why, sizeof(why))) {
+	if (cpu_virt->host_init(config->vmx_off, config->vmx_force, why, sizeof(why))) {
 		die("Candela cannot run here: %s.", why);
 	}
 	enable_virt(&pcpus[0]);

@@ -23,12 +23,13 @@
 
 struct vmx_caps vmx_caps;
 
-static int op_host_init(uint32_t off, char *why, size_t why_size)
+static int op_host_init(uint32_t off, uint32_t force, char *why, size_t why_size)
 {
-	int err = vmx_caps_read(&vmx_caps, off, why, why_size);
+	uint32_t defects = vmx_known_defects() & ~force;
+	int err = vmx_caps_read(&vmx_caps, off | defects, why, why_size);
 
 	if (!err) {
-		vmx_caps_log(&vmx_caps, off);
+		vmx_caps_log(&vmx_caps, off, defects);
 	}
 	return err;
 }

@@ -328,7 +328,26 @@ int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, size_t why_siz
 	return 0;
 }
 
-static const char *state_name(const struct vmx_caps *caps, uint32_t off, unsigned option)
+/*
+ * Bochs 2.7 and 3.0 deliver a pending virtual interrupt whenever a host interrupt arrives, even
+ * while the guest's RFLAGS.IF is 0: a guest that holds a lock with interrupts off is then
+ * interrupted and deadlocks, about once in a hundred typed lines. No processor uses its revision.
+ */
+#define REVISION_BOCHS 0x2bU
+
+uint32_t vmx_known_defects(void)
+{
+	uint64_t basic;
+
+	if (cpu_rdmsr_safe(MSR_IA32_VMX_BASIC, &basic) &&
+	        ((uint32_t)basic & 0x7fffffffU) == REVISION_BOCHS) {
+		return BIT(VMX_OPT_VID);
+	}
+	return 0;
+}
+
+static const char *state_name(
+        const struct vmx_caps *caps, uint32_t off, uint32_t defects, unsigned option)
 {
 	if (caps->granted & BIT(option)) {
 		return "granted";
@@ -336,14 +355,17 @@ static const char *state_name(const struct vmx_caps *caps, uint32_t off, unsigne
 	if (caps->refused & BIT(option)) {
 		return "absent";
 	}
-	return (off & BIT(option)) ? "off (candela.cfg)" : "off (needs another)";
+	if (off & BIT(option)) {
+		return "off (candela.cfg)";
+	}
+	return (defects & BIT(option)) ? "off (wrong here, docs/config.md)" : "off (needs another)";
 }
 
-void vmx_caps_log(const struct vmx_caps *caps, uint32_t off)
+void vmx_caps_log(const struct vmx_caps *caps, uint32_t off, uint32_t defects)
 {
 	log_info("VT-x: VMCS revision 0x%x; optional controls:", caps->revision);
 	for (unsigned i = 0; i < VMX_OPT_COUNT; i++) {
-		log_info("  %-10s %s", vmx_option_names[i], state_name(caps, off, i));
+		log_info("  %-10s %s", vmx_option_names[i], state_name(caps, off, defects, i));
 	}
 	log_info("  words: pin %08x proc %08x proc2 %08x exit %08x entry %08x", caps->pin,
 	        caps->proc, caps->proc2, caps->exit, caps->entry);

@@ -114,7 +114,10 @@ struct vmx_caps {
  */
 __must_check int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, size_t why_size);
 
-/* The table of what was granted, to the log. */
-void vmx_caps_log(const struct vmx_caps *caps, uint32_t off);
+/* Options that this processor grants and is known to do wrong (1U << enum vmx_option). */
+uint32_t vmx_known_defects(void);
+
+/* The table of what was granted, to the log. off: by configuration; defects: known ones. */
+void vmx_caps_log(const struct vmx_caps *caps, uint32_t off, uint32_t defects);
 
 #endif

@@ -218,7 +218,7 @@ void fake_vmx_host(uint32_t off)
 	fake_host.cr3 = 0x5000;
 	fake_host.cr4 = 0x40668;
 	cpu_virt = &vmx_ops;
-	if (vmx_ops.host_init(off, why, sizeof(why))) {
+	if (vmx_ops.host_init(off, 0, why, sizeof(why))) {
 		bug(__FILE__, __LINE__, why);
 	}
 	cpuid_policy_init(vmx_ops.caps(), 0, 0);

@@ -12,7 +12,7 @@
 #include "vmm/lib/log.h"
 #include "vmm/lib/types.h"
 
-/* Optional VMX controls that [host] vmx = -name,... does without; bit = 1U << value. */
+/* Optional VMX controls, as [host] vmx = -name,+name,... lists them; bit = 1U << value. */
 enum vmx_option {
 	VMX_OPT_VPID,      /* vpid */
 	VMX_OPT_TPR,       /* tpr: TPR shadow */
@@ -54,7 +54,8 @@ struct config_vm {
 
 struct config {
 	enum log_level log_level;
-	uint32_t vmx_off; /* 1U << enum vmx_option: do without */
+	uint32_t vmx_off; /* 1U << enum vmx_option: -name, do without */
+	uint32_t vmx_force; /* +name: use it although this processor is known to do it wrong */
 	uint32_t n_vms;   /* 1..MAX_VMS after a successful parse */
 	struct config_vm vms[MAX_VMS];
 };

@@ -88,13 +88,14 @@ static int set_log(struct parser *p, const char *key, struct slice value)
 static int set_vmx_option(struct parser *p, struct slice option)
 {
 	struct slice name = {option.p + 1, option.len - 1};
+	bool off = option.len > 0 && option.p[0] == '-';
 	int i;
 
-	if (option.len < 2 || option.p[0] != '-') {
-		return config_fail(
-		        p, "vmx takes a list of '-name', not '%.*s'", quote_len(option), option.p);
+	if (option.len < 2 || (option.p[0] != '-' && option.p[0] != '+')) {
+		return config_fail(p, "vmx takes a list of '-name' and '+name', not '%.*s'",
+		        quote_len(option), option.p);
 	}
-	if (slice_is(name, "all")) {
+	if (off && slice_is(name, "all")) {
 		p->cfg->vmx_off = BIT(VMX_OPT_COUNT) - 1;
 		return 0;
 	}
@@ -102,12 +103,12 @@ static int set_vmx_option(struct parser *p, struct slice option)
 	if (i < 0) {
 		i = suggest(name.p, name.len, vmx_option_names, VMX_OPT_COUNT);
 		if (i >= 0) {
-			return config_fail(p, "unknown VMX control '-%.*s' (did you mean '-%s'?)",
-			        quote_len(name), name.p, vmx_option_names[i]);
+			return config_fail(p, "unknown VMX control '%.*s' (did you mean '%c%s'?)",
+			        quote_len(option), option.p, option.p[0], vmx_option_names[i]);
 		}
-		return config_fail(p, "unknown VMX control '-%.*s'", quote_len(name), name.p);
+		return config_fail(p, "unknown VMX control '%.*s'", quote_len(option), option.p);
 	}
-	p->cfg->vmx_off |= BIT((unsigned)i);
+	*(off ? &p->cfg->vmx_off : &p->cfg->vmx_force) |= BIT((unsigned)i);
 	return 0;
 }
 

@@ -11,16 +11,16 @@ static const char *const level_names[] = {
         [LOG_DEBUG] = "debug",
 };
 
-static void log_vmx(uint32_t vmx_off)
+static void log_vmx(uint32_t off, uint32_t force)
 {
 	char list[256];
 	size_t used = 0;
 
 	list[0] = '\0';
 	for (unsigned i = 0; i < VMX_OPT_COUNT && used < sizeof(list); i++) {
-		if (vmx_off & BIT(i)) {
-			used += fmt_print(list + used, sizeof(list) - used, "%s-%s",
-			        used ? "," : "", vmx_option_names[i]);
+		if ((off | force) & BIT(i)) {
+			used += fmt_print(list + used, sizeof(list) - used, "%s%c%s",
+			        used ? "," : "", (off & BIT(i)) ? '-' : '+', vmx_option_names[i]);
 		}
 	}
 	log_info("config: host: vmx = %s", used ? list : "(everything the processor grants)");
@@ -42,7 +42,7 @@ static void log_vm(const struct config_vm *vm)
 void config_log(const struct config *cfg)
 {
 	log_info("config: host: log = %s", level_names[cfg->log_level]);
-	log_vmx(cfg->vmx_off);
+	log_vmx(cfg->vmx_off, cfg->vmx_force);
 	for (uint32_t i = 0; i < cfg->n_vms; i++) {
 		log_vm(&cfg->vms[i]);
 	}
