@@ -30,7 +30,8 @@ static const struct pci_ids pm_ids = {
         .device = 0x7113,
         .class_base = 0x06,
         .class_sub = 0x80,
-        .revision = 0x02,
+        /* From 3 on the chip has no PM timer bug: Linux reads ours once, not three times. */
+        .revision = 0x03,
         .command_mask = PCI_COMMAND_IO,
         .status = PCI_STATUS_DEVSEL_MEDIUM | PCI_STATUS_FAST_B2B,
 };
