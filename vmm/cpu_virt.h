@@ -116,7 +116,8 @@ struct cpu_virt_ops {
 	void (*vcpu_destroy)(struct vcpu *vcpu);
 	/* Registers to the state after INIT ([SDM3] table "IA-32 and Intel 64 Processor States").
 	 */
-	void (*vcpu_reset)(struct vcpu *vcpu, bool power_on); /* INIT keeps FPU, debug registers' and system-call MSRs */
+	void (*vcpu_reset)(struct vcpu *vcpu,
+	        bool power_on); /* INIT keeps FPU, debug registers' and system-call MSRs */
 
 	/* Make the vCPU current on the calling CPU, and give it up. Includes FPU, MSRs, debug
 	 * registers. */
@@ -124,8 +125,9 @@ struct cpu_virt_ops {
 	void (*vcpu_put)(struct vcpu *vcpu);
 
 	/*
-	 * Enter the guest until something happens or the host TSC (now_tsc: just read) passes deadline_tsc; decode what
-	 * happened into vcpu->exit. Host interrupts that arrive are handled inside.
+	 * Enter the guest until something happens or the host TSC (now_tsc: just read) passes
+	 * deadline_tsc; decode what happened into vcpu->exit. Host interrupts that arrive are
+	 * handled inside.
 	 */
 	void (*run)(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
 
@@ -179,7 +181,7 @@ struct cpu_virt_ops {
 	/* Forget this vCPU's cached translations (guest-linear), or all of the VM's second-level
 	 * ones. */
 	void (*flush_guest_tlb)(struct vcpu *vcpu);
-	void (*flush_nested)(struct vm *vm); /* asks every vCPU, any CPU */
+	void (*flush_nested)(struct vm *vm);           /* asks every vCPU, any CPU */
 	void (*flush_nested_local)(struct vcpu *vcpu); /* serves VCPU_REQ_FLUSH_NESTED */
 
 	/* TSC seen by the guest = host TSC * 1 + offset. */

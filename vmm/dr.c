@@ -44,8 +44,8 @@ bool dr_io_access(struct vcpu *vcpu, uint16_t port, unsigned width)
 	for (unsigned n = 0; n < 4; n++) {
 		uint64_t len = dr7_len(dr7, n), first = cpu_read_dr(n) & ~(len - 1);
 
-		if (dr7_enabled(dr7, n) && dr7_is_io(dr7, n) &&
-		        first < (uint64_t)port + width && port < first + len) {
+		if (dr7_enabled(dr7, n) && dr7_is_io(dr7, n) && first < (uint64_t)port + width &&
+		        port < first + len) {
 			hits |= BIT64(n);
 		}
 	}
@@ -61,8 +61,8 @@ enum exit_action dr_exception(struct vcpu *vcpu, uint64_t causes)
 
 	cpu_write_dr(6, dr6 | causes | DR6_FIXED1);
 	cpu_virt->set_reg(vcpu, REG_DR7, cpu_virt->get_reg(vcpu, REG_DR7) & ~DR7_GD);
-	cpu_virt->set_reg(vcpu, REG_DEBUGCTL,
-	        cpu_virt->get_reg(vcpu, REG_DEBUGCTL) & ~DEBUGCTL_LBR_BTF);
+	cpu_virt->set_reg(
+	        vcpu, REG_DEBUGCTL, cpu_virt->get_reg(vcpu, REG_DEBUGCTL) & ~DEBUGCTL_LBR_BTF);
 	return vcpu_fault_noerr(vcpu, X86_DB);
 }
 

@@ -25,8 +25,7 @@ static uint64_t add(
 {
 	uint64_t sign = BIT64(width * 8 - 1);
 	uint64_t r = (dst + src + carry) & width_mask(width);
-	uint64_t f = result_flags(r, sign) |
-	             flag_if(carry ? r <= dst : r < dst, RFLAGS_CF) |
+	uint64_t f = result_flags(r, sign) | flag_if(carry ? r <= dst : r < dst, RFLAGS_CF) |
 	             flag_if(((dst ^ src ^ r) & 0x10) != 0, RFLAGS_AF) |
 	             flag_if(((dst ^ r) & (src ^ r) & sign) != 0, RFLAGS_OF);
 
@@ -39,8 +38,7 @@ static uint64_t sub(
 {
 	uint64_t sign = BIT64(width * 8 - 1);
 	uint64_t r = (dst - src - borrow) & width_mask(width);
-	uint64_t f = result_flags(r, sign) |
-	             flag_if(borrow ? dst <= src : dst < src, RFLAGS_CF) |
+	uint64_t f = result_flags(r, sign) | flag_if(borrow ? dst <= src : dst < src, RFLAGS_CF) |
 	             flag_if(((dst ^ src ^ r) & 0x10) != 0, RFLAGS_AF) |
 	             flag_if(((dst ^ src) & (dst ^ r) & sign) != 0, RFLAGS_OF);
 

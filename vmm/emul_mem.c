@@ -105,8 +105,8 @@ int emul_linear(struct emul *e, enum vcpu_seg seg, uint64_t offset, unsigned wid
 	return segment_admits(e, &s, offset, width, access) ? 0 : segment_fault(e, seg);
 }
 
-static int translate_page(struct emul *e, struct emul_page *page, gva_t va,
-        enum walk_access access, gpa_t *out)
+static int translate_page(
+        struct emul *e, struct emul_page *page, gva_t va, enum walk_access access, gpa_t *out)
 {
 	uint64_t off = va.v & PAGE_MASK;
 	gpa_t at;
@@ -220,8 +220,8 @@ static void store_run(struct vcpu *vcpu, gpa_t at, unsigned len, uint64_t value)
 	}
 	for (unsigned done = 0, n; done < len; done += n) {
 		n = bus_width(gpa_add(at, done), len - done);
-		io_bus_write(&vcpu->vm->mmio, at.v + done, n,
-		        (value >> (8 * done)) & width_mask(n));
+		io_bus_write(
+		        &vcpu->vm->mmio, at.v + done, n, (value >> (8 * done)) & width_mask(n));
 	}
 }
 

@@ -42,7 +42,7 @@ struct walk {
 	struct step steps[MAX_LEVELS];
 	unsigned n_steps;
 	unsigned page_shift;
-	uint64_t reserved;             /* at every level */
+	uint64_t reserved;            /* at every level */
 	bool writable, user, no_exec; /* rights of all levels together */
 	bool accessed;                /* all levels have the flag */
 };
@@ -55,8 +55,8 @@ static bool is_canonical(uint64_t va)
 static int page_fault(const struct walk *w, uint32_t bits, struct walk_fault *fault)
 {
 	const struct walk_state *s = w->state;
-	bool id = (s->cr4 & CR4_SMEP) != 0 ||
-	          ((s->cr4 & CR4_PAE) != 0 && (s->efer & EFER_NXE) != 0);
+	bool id =
+	        (s->cr4 & CR4_SMEP) != 0 || ((s->cr4 & CR4_PAE) != 0 && (s->efer & EFER_NXE) != 0);
 
 	fault->vector = X86_PF;
 	fault->error = bits | (w->access == WALK_WRITE ? PF_WR : 0) | (s->cpl == 3 ? PF_US : 0) |
@@ -91,12 +91,12 @@ static uint64_t common_reserved(const struct walk_state *s, enum walk_mode mode)
 	       ((s->efer & EFER_NXE) != 0 ? 0 : PTE_XD);
 }
 
-static inline bool is_reserved(const struct walk *w, enum walk_mode mode, unsigned level, bool leaf,
-        uint64_t entry)
+static inline bool is_reserved(
+        const struct walk *w, enum walk_mode mode, unsigned level, bool leaf, uint64_t entry)
 {
 	bool large = leaf && level > 0;
-	uint64_t zero = w->reserved | (large ? must_be_zero[mode][level].large
-	                                     : must_be_zero[mode][level].small);
+	uint64_t zero = w->reserved |
+	                (large ? must_be_zero[mode][level].large : must_be_zero[mode][level].small);
 
 	if (large && mode == MODE_32 && w->state->phys_bits < 40) {
 		/* PSE-36: bits 20-13 are address bits 39-32. */
@@ -105,8 +105,7 @@ static inline bool is_reserved(const struct walk *w, enum walk_mode mode, unsign
 	return (entry & zero) != 0;
 }
 
-static inline int read_entry(
-        const struct walk *w, enum walk_mode mode, gpa_t at, uint64_t *entry)
+static inline int read_entry(const struct walk *w, enum walk_mode mode, gpa_t at, uint64_t *entry)
 {
 	uint32_t entry32;
 	int err;
@@ -180,8 +179,8 @@ static inline __attribute__((always_inline)) int descend(
 
 		level--;
 		shift = PAGE_SHIFT + level * modes[mode].index_bits;
-		at = gpa(table +
-		         ((va >> shift) & (BIT64(index_bits) - 1)) * modes[mode].entry_size);
+		at = gpa(
+		        table + ((va >> shift) & (BIT64(index_bits) - 1)) * modes[mode].entry_size);
 		if (read_entry(w, mode, at, &entry)) {
 			return -EIO;
 		}
@@ -245,8 +244,8 @@ static bool is_allowed(const struct walk *w)
 /* -EAGAIN when an entry is no longer what the walk read. */
 static int set_flags(struct walk *w)
 {
-	if (w->accessed && (w->access != WALK_WRITE ||
-	                           (w->steps[w->n_steps - 1].entry & PTE_D) != 0)) {
+	if (w->accessed &&
+	        (w->access != WALK_WRITE || (w->steps[w->n_steps - 1].entry & PTE_D) != 0)) {
 		return 0;
 	}
 	for (unsigned i = 0; i < w->n_steps; i++) {
@@ -258,8 +257,8 @@ static int set_flags(struct walk *w)
 		if (want == step->entry) {
 			continue;
 		}
-		err = w->mode == MODE_32 ? gmem_cmpxchg_u32(w->mem, step->at,
-		                                   (uint32_t)step->entry, (uint32_t)want)
+		err = w->mode == MODE_32 ? gmem_cmpxchg_u32(w->mem, step->at, (uint32_t)step->entry,
+		                                   (uint32_t)want)
 		                         : gmem_cmpxchg_u64(w->mem, step->at, step->entry, want);
 		if (err) {
 			return err;
@@ -303,8 +302,8 @@ int guest_walk(struct guest_mem *mem, const struct walk_state *state, gva_t va,
 			break;
 		}
 	}
-	*out = gpa(leaf_base(&w, w.steps[w.n_steps - 1].entry) |
-	           (va.v & (BIT64(w.page_shift) - 1)));
+	*out = gpa(
+	        leaf_base(&w, w.steps[w.n_steps - 1].entry) | (va.v & (BIT64(w.page_shift) - 1)));
 	return 0;
 }
 

@@ -157,8 +157,8 @@ static int modrm_32(struct insn *insn, struct cursor *c, unsigned mod, unsigned 
 	return mod == 0 ? 0 : take(c, mod == 1 ? 1 : 4, &insn->disp);
 }
 
-static int memory_operand(struct insn *insn, struct cursor *c, unsigned modrm, unsigned rex,
-        enum insn_mode mode)
+static int memory_operand(
+        struct insn *insn, struct cursor *c, unsigned modrm, unsigned rex, enum insn_mode mode)
 {
 	unsigned mod = modrm >> 6, rm = modrm & 7;
 	int err;
@@ -294,8 +294,8 @@ static int opcode(struct insn *insn, struct prefixes *pfx, struct cursor *c, enu
 	return 0;
 }
 
-static int check_row(const struct insn *insn, const struct prefixes *pfx, uint32_t flags,
-        enum insn_mode mode)
+static int check_row(
+        const struct insn *insn, const struct prefixes *pfx, uint32_t flags, enum insn_mode mode)
 {
 	if ((flags & ROW_KNOWN) == 0 || ((flags & ROW_LONG) != 0 && mode != INSN_64) ||
 	        ((flags & ROW_NOT_LONG) != 0 && mode == INSN_64)) {

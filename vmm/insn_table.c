@@ -78,18 +78,12 @@ const struct insn_row insn_map1[256] = {
 };
 
 const struct insn_row insn_map2[256] = {
-        ROW(0xa3, INSN_BT, CMP_DEST | ROW_REG),
-        ROW(0xab, INSN_BTS, RMW | ROW_REG),
-        ROW(0xb0, INSN_CMPXCHG, RMW | ROW_REG | B),
-        ROW(0xb1, INSN_CMPXCHG, RMW | ROW_REG),
-        ROW(0xb3, INSN_BTR, RMW | ROW_REG),
-        ROW(0xb6, INSN_MOVZX, RD | ROW_REG | ROW_MEM16 | B),
-        ROW(0xb7, INSN_MOVZX, RD | ROW_REG | ROW_MEM16),
-        GROUP(0xba, GROUP_8, ROW_IMM8),
-        ROW(0xbb, INSN_BTC, RMW | ROW_REG),
-        ROW(0xbe, INSN_MOVSX, RD | ROW_REG | ROW_MEM16 | B),
-        ROW(0xbf, INSN_MOVSX, RD | ROW_REG | ROW_MEM16),
-        ROW(0xc0, INSN_XADD, RMW | ROW_REG | B),
+        ROW(0xa3, INSN_BT, CMP_DEST | ROW_REG), ROW(0xab, INSN_BTS, RMW | ROW_REG),
+        ROW(0xb0, INSN_CMPXCHG, RMW | ROW_REG | B), ROW(0xb1, INSN_CMPXCHG, RMW | ROW_REG),
+        ROW(0xb3, INSN_BTR, RMW | ROW_REG), ROW(0xb6, INSN_MOVZX, RD | ROW_REG | ROW_MEM16 | B),
+        ROW(0xb7, INSN_MOVZX, RD | ROW_REG | ROW_MEM16), GROUP(0xba, GROUP_8, ROW_IMM8),
+        ROW(0xbb, INSN_BTC, RMW | ROW_REG), ROW(0xbe, INSN_MOVSX, RD | ROW_REG | ROW_MEM16 | B),
+        ROW(0xbf, INSN_MOVSX, RD | ROW_REG | ROW_MEM16), ROW(0xc0, INSN_XADD, RMW | ROW_REG | B),
         ROW(0xc1, INSN_XADD, RMW | ROW_REG),
         ROW(0xc3, INSN_MOV, STORE | ROW_REG | ROW_PLAIN), /* MOVNTI */
 };

@@ -164,8 +164,8 @@ void vmx_get_seg(struct vcpu *vcpu, enum vcpu_seg seg, struct segment *out)
 void vmx_set_seg(struct vcpu *vcpu, enum vcpu_seg seg, const struct segment *in)
 {
 	/* Of an unusable SS, DPL still is the CPL, and the entry compares it with CS. */
-	uint64_t rights = in->unusable ? RIGHTS_UNUSABLE | (in->attr & RIGHTS_DPL)
-	                               : (in->attr & RIGHTS_ATTR);
+	uint64_t rights =
+	        in->unusable ? RIGHTS_UNUSABLE | (in->attr & RIGHTS_DPL) : (in->attr & RIGHTS_ATTR);
 
 	(void)vcpu;
 	vmcs_write(SEG_FIELD(VMCS_GUEST_ES_SELECTOR, seg), in->selector);

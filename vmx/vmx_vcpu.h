@@ -25,14 +25,14 @@ enum vmx_live_msr {
 };
 
 struct vmx_vcpu {
-	struct vcpu *vcpu;     /* (c) */
-	hpa_t vmcs;            /* (c) */
-	uint8_t *msr_bitmap;   /* (c) one page */
-	uint8_t *fpu;          /* (c) XSAVE area, one page */
-	uint32_t cpu;          /* (v) where the VMCS's host state is valid; ~0 = nowhere */
-	bool launched;         /* (v) VMLAUNCH was done since the last VMCLEAR */
-	uint32_t proc, proc2;  /* (v) control words now in the VMCS */
-	uint64_t pat;          /* (v) as last written: without the PAT controls only remembered */
+	struct vcpu *vcpu;    /* (c) */
+	hpa_t vmcs;           /* (c) */
+	uint8_t *msr_bitmap;  /* (c) one page */
+	uint8_t *fpu;         /* (c) XSAVE area, one page */
+	uint32_t cpu;         /* (v) where the VMCS's host state is valid; ~0 = nowhere */
+	bool launched;        /* (v) VMLAUNCH was done since the last VMCLEAR */
+	uint32_t proc, proc2; /* (v) control words now in the VMCS */
+	uint64_t pat;         /* (v) as last written: without the PAT controls only remembered */
 	uint64_t live_msrs[LIVE_MSR_COUNT]; /* (v) while not loaded */
 	uint16_t vpid;                      /* (c) 0 = none */
 };

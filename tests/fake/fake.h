@@ -39,7 +39,7 @@ struct fake_vcpu {
 	uint64_t pdptes[4];
 	bool intr_shadow, nmi_blocked;
 	uint64_t pending_debug; /* breakpoint traps, as DR6 bits */
-	struct event injected; /* EVENT_NONE = nothing since the last fake_clear */
+	struct event injected;  /* EVENT_NONE = nothing since the last fake_clear */
 	unsigned injections, flushes, skipped_len;
 	bool window_intr, window_nmi;
 	int irr, isr;

@@ -54,9 +54,9 @@ struct config_vm {
 
 struct config {
 	enum log_level log_level;
-	uint32_t vmx_off; /* 1U << enum vmx_option: -name, do without */
+	uint32_t vmx_off;   /* 1U << enum vmx_option: -name, do without */
 	uint32_t vmx_force; /* +name: use it although this processor is known to do it wrong */
-	uint32_t n_vms;   /* 1..MAX_VMS after a successful parse */
+	uint32_t n_vms;     /* 1..MAX_VMS after a successful parse */
 	struct config_vm vms[MAX_VMS];
 };
 
