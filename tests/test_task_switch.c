@@ -621,6 +621,12 @@ static const struct {
 
 START_TEST(refused_selectors)
 {
+	uint16_t attr = refused[_i].source == TASK_IRET ? 0x8b : 0x89;
+
+	/* Where a selector that is refused unseen would lead: to a task. */
+	descriptor(GDT, TSS_B, 0x67, attr);
+	descriptor(f->segs[SEG_LDTR].base + SEL_B, TSS_B, 0x67, attr);
+	descriptor(f->segs[SEG_LDTR].base + SEL_BUSY_B, TSS_B, 0x67, attr);
 	ck_assert_int_eq(run(refused[_i].source, refused[_i].selector), ACT_FAULT);
 	check_fault(refused[_i].what, refused[_i].vector, refused[_i].error);
 	check_in_old(refused[_i].what);
@@ -791,6 +797,11 @@ static void make_new(unsigned i)
 			t.seg[s].value = s == SEG_CS ? CODE3 | 3 : DATA3 | 3;
 		}
 	}
+	/* Null selectors are not looked up, or they would find something. */
+	descriptor(GDT, 0, 0xfffff,
+	        field == LDT_FIELD ? 0x82
+	        : field == SEG_CS  ? 0xc09b
+	                           : (loads[i].field & USER ? 0xc0f3 : 0xc093));
 	if (field == LDT_FIELD) {
 		t.ldt.value = loads[i].selector;
 	} else {
@@ -814,6 +825,7 @@ START_TEST(loaded_segments)
 	ck_assert_uint_eq(get16(TSS_B), SEL_A);
 	if (loads[_i].vector < 0) {
 		ck_assert_msg(action == ACT_RESUME, "%s: fault %u", what, vcpu->pending.vector);
+		ck_assert(f->segs[field].unusable == (error == 0));
 		return;
 	}
 	ck_assert_msg(action == ACT_FAULT, "%s: action %d", what, action);
