@@ -5,9 +5,11 @@
  */
 #include "vmx/exit.h"
 
+#include "vmm/hw/panic.h"
 #include "vmx/vmx_insn_hw.h"
 
 #define INTR_INFO_VALID BIT(31)
+#define REASON_MACHINE_CHECK 41U
 
 const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
         [0] = {"exception or NMI", EXIT_NONE, READ_QUAL | READ_VECTORING, vmx_exit_event},
@@ -61,6 +63,8 @@ const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
         [60] = {"ENCLS", EXIT_UNDEFINED, 0, NULL},
         [63] = {"XSAVES", EXIT_UNDEFINED, 0, NULL},
         [64] = {"XRSTORS", EXIT_UNDEFINED, 0, NULL},
+        [76] = {"SEAMCALL", EXIT_UNDEFINED, 0, NULL},
+        [77] = {"TDCALL", EXIT_UNDEFINED, 0, NULL},
 };
 
 void vmx_decode_exit(struct vcpu *vcpu, uint32_t reason)
@@ -69,6 +73,9 @@ void vmx_decode_exit(struct vcpu *vcpu, uint32_t reason)
 	const struct exit_row *row;
 
 	exit->raw_reason = (uint16_t)reason;
+	if (reason == (EXIT_REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
+		panic("machine check while vm %s was entered", vcpu->vm->config->name);
+	}
 	/* An entry that failed has bit 31 set and is no row, either. */
 	if (reason >= VMX_EXIT_COUNT || vmx_exit_rows[reason].name == NULL) {
 		exit->kind = EXIT_FAILED;

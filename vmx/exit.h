@@ -8,7 +8,7 @@
 
 #include "vmx/vmx_vcpu.h"
 
-#define VMX_EXIT_COUNT 70U
+#define VMX_EXIT_COUNT 78U
 #define EXIT_REASON_ENTRY_FAILED BIT(31)
 
 /* What a row wants read; nothing else is (a nested host charges for each VMREAD). */

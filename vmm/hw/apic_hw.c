@@ -6,6 +6,7 @@
 // The global-enable bit of IA32_APIC_BASE is never cleared: on some machines (Bochs) that is
 // for good.
 #include "vmm/hw/apic_hw.h"
+#include "vmm/hw/acpi.h"
 #include "vmm/hw/apic_priv_hw.h"
 #include "vmm/hw/clock.h"
 #include "vmm/hw/cpu_hw.h"
@@ -79,6 +80,7 @@ void apic_init(void)
 	/* Both 8259s, before anything can come from them: all lines masked, for ever. */
 	cpu_out8(0x21, 0xff);
 	cpu_out8(0xa1, 0xff);
+	host_ioapic_init(acpi.ioapic_base);
 	if (base & APIC_BASE_EXTD) {
 		mode = APIC_X2APIC;
 		return;

@@ -13,11 +13,12 @@ bool apic_is_x2apic(void);
 bool apic_irr_test(uint8_t vector);
 
 /*
- * Send a line of the IOAPIC at 'base' to one CPU; every other line is masked by the first call.
- * false when it has no such line.
+ * Send a line of the IOAPIC to one CPU. false when there is no IOAPIC or it has no such line.
  */
-__must_check bool ioapic_route(uint64_t base, uint32_t line, uint8_t vector, uint32_t apic_id,
-        bool active_low, bool level);
+__must_check bool ioapic_route(
+        uint32_t line, uint8_t vector, uint32_t apic_id, bool active_low, bool level);
+/* Find it and mask what the firmware left open: its interrupts would come for ever. */
+void host_ioapic_init(uint64_t base);
 void ioapic_mask(uint32_t line);
 
 #endif

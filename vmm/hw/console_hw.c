@@ -242,8 +242,8 @@ static bool interrupt_works(void)
 	uint64_t start = clock_now();
 	bool seen = false;
 
-	if (!ioapic_route(acpi.ioapic_base, line, HOST_VECTOR_SERIAL, apic_id(),
-	            acpi.serial_active_low, acpi.serial_level)) {
+	if (!ioapic_route(line, HOST_VECTOR_SERIAL, apic_id(), acpi.serial_active_low,
+	            acpi.serial_level)) {
 		return false;
 	}
 	cpu_out8(UART_IER, IER_TX);

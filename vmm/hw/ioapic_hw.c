@@ -37,31 +37,26 @@ void ioapic_mask(uint32_t line)
 	}
 }
 
-static bool init(uint64_t base)
+void host_ioapic_init(uint64_t base)
 {
 	uint32_t version;
 
 	window = paging_map_device(hpa(base), PAGE_SIZE);
 	if (!window) {
-		return false;
+		return;
 	}
 	version = reg_read(REG_VERSION);
 	if (version == 0xffffffff) {
-		return false; /* nobody there */
+		return; /* nobody there */
 	}
 	n_lines = (version >> 16 & 0xff) + 1;
 	for (uint32_t line = 0; line < n_lines; line++) {
 		ioapic_mask(line);
 	}
-	return true;
 }
 
-bool ioapic_route(
-        uint64_t base, uint32_t line, uint8_t vector, uint32_t apic_id, bool active_low, bool level)
+bool ioapic_route(uint32_t line, uint8_t vector, uint32_t apic_id, bool active_low, bool level)
 {
-	if (!window && !init(base)) {
-		return false;
-	}
 	/* Without interrupt remapping a destination has eight bits. */
 	if (line >= n_lines || apic_id > 0xfe) {
 		return false;
