@@ -106,6 +106,16 @@ DefinitionBlock ("", "DSDT", 2, "CANDEL", "GEN1", 1)
 					})
 				}
 
+				// Its ports are the keyboard's.
+				Device (PS2M)
+				{
+					Name (_HID, EisaId ("PNP0F03"))
+					Name (_CID, EisaId ("PNP0F13"))
+					Name (_CRS, ResourceTemplate () {
+						IRQNoFlags () { PLAT_GSI_MOUSE }
+					})
+				}
+
 				Device (COM1)
 				{
 					Name (_HID, EisaId ("PNP0501"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The 8042 keyboard controller: command and data port, translation, reset line, IRQ 1.
+// The 8042 keyboard controller: command and data port, who fills the output buffer, IRQ 1 and 12.
 // Specs: [8042] "Keyboard and Auxiliary Device Controller": "Command and Status Bytes", "Controller
 // Commands".
 #include "devices/i8042.h"
@@ -27,185 +27,38 @@ enum i8042_cmd {
 
 #define SELF_TEST_OK 0x55U
 #define KBD_TEST_OK 0x00U
-/* No device holds the second port's clock line up: how software learns that there is none. */
-#define AUX_TEST_CLOCK_LOW 0x01U
-#define AUX_LOOP_NONE 0x00U
-#define AUX_NO_ANSWER 0xfeU
+#define AUX_TEST_OK 0x00U
 #define INPORT 0x80U /* not inhibited */
 #define OUTPORT_RESET 0x01U
 #define OUTPORT_A20 0x02U
-#define OUTPORT_OBF 0x10U
+#define OUTPORT_OBF 0x10U     /* with the keyboard's byte: IRQ 1 */
+#define OUTPORT_AUX_OBF 0x20U /* with the mouse's byte: IRQ 12 */
+#define TEST_KBD_CLOCK 0x01U
+#define TEST_AUX_CLOCK 0x02U
 #define RAM_INDEX 0x1fU
 
 /*
- * Scan code set 2 to set 1, as the controller does it. Codes from 0x80 on pass, but two.
+ * The interrupts are the output buffer's fullness, IRQ 12 with a byte of the mouse, IRQ 1 with
+ * another: they fall when the data port is read.
  */
-static const uint8_t xlate_table[128] = {
-        0xff,
-        0x43,
-        0x41,
-        0x3f,
-        0x3d,
-        0x3b,
-        0x3c,
-        0x58,
-        0x64,
-        0x44,
-        0x42,
-        0x40,
-        0x3e,
-        0x0f,
-        0x29,
-        0x59,
-        0x65,
-        0x38,
-        0x2a,
-        0x70,
-        0x1d,
-        0x10,
-        0x02,
-        0x5a,
-        0x66,
-        0x71,
-        0x2c,
-        0x1f,
-        0x1e,
-        0x11,
-        0x03,
-        0x5b,
-        0x67,
-        0x2e,
-        0x2d,
-        0x20,
-        0x12,
-        0x05,
-        0x04,
-        0x5c,
-        0x68,
-        0x39,
-        0x2f,
-        0x21,
-        0x14,
-        0x13,
-        0x06,
-        0x5d,
-        0x69,
-        0x31,
-        0x30,
-        0x23,
-        0x22,
-        0x15,
-        0x07,
-        0x5e,
-        0x6a,
-        0x72,
-        0x32,
-        0x24,
-        0x16,
-        0x08,
-        0x09,
-        0x5f,
-        0x6b,
-        0x33,
-        0x25,
-        0x17,
-        0x18,
-        0x0b,
-        0x0a,
-        0x60,
-        0x6c,
-        0x34,
-        0x35,
-        0x26,
-        0x27,
-        0x19,
-        0x0c,
-        0x61,
-        0x6d,
-        0x73,
-        0x28,
-        0x74,
-        0x1a,
-        0x0d,
-        0x62,
-        0x6e,
-        0x3a,
-        0x36,
-        0x1c,
-        0x1b,
-        0x75,
-        0x2b,
-        0x63,
-        0x76,
-        0x55,
-        0x56,
-        0x77,
-        0x78,
-        0x79,
-        0x7a,
-        0x0e,
-        0x7b,
-        0x7c,
-        0x4f,
-        0x7d,
-        0x4b,
-        0x47,
-        0x7e,
-        0x7f,
-        0x6f,
-        0x52,
-        0x53,
-        0x50,
-        0x4c,
-        0x4d,
-        0x48,
-        0x01,
-        0x45,
-        0x57,
-        0x4e,
-        0x51,
-        0x4a,
-        0x37,
-        0x49,
-        0x46,
-        0x54,
-};
-
-#define SET2_BREAK 0xf0U
-#define SET1_BREAK 0x80U
-
-/* One byte of the keyboard through translation; false = it was a prefix and gives no byte. */
-static bool translate(struct i8042_state *s, uint8_t *byte)
-{
-	if (!(s->ram[0] & I8042_CTR_XLATE)) {
-		return true;
-	}
-	if (*byte == SET2_BREAK) {
-		s->xlate_break = true;
-		return false;
-	}
-	if (*byte < ARRAY_SIZE(xlate_table)) {
-		*byte = xlate_table[*byte];
-	} else if (*byte == 0x83) {
-		*byte = 0x41;
-	} else if (*byte == 0x84) {
-		*byte = 0x54;
-	}
-	if (s->xlate_break) {
-		*byte |= SET1_BREAK;
-		s->xlate_break = false;
-	}
-	return true;
-}
-
-/* IRQ 1 is the output buffer's fullness: it falls when the data port is read. */
 static void update_irq(struct i8042 *k)
 {
-	irq_source_set(&k->irq, (k->s.status & I8042_STS_OBF) && !(k->s.status & I8042_STS_AUX) &&
-	                                (k->s.ram[0] & I8042_CTR_KBDINT));
+	bool full = k->s.status & I8042_STS_OBF, aux = k->s.status & I8042_STS_AUX;
+
+	irq_source_set(&k->irq, full && !aux && (k->s.ram[0] & I8042_CTR_KBDINT));
+	irq_source_set(&k->aux_irq, full && aux && (k->s.ram[0] & I8042_CTR_AUXINT));
 }
 
-/* Fill the output buffer if it is empty: the controller's answer first. */
+static void fill(struct i8042_state *s, uint8_t byte, uint8_t flags)
+{
+	s->obf = byte;
+	s->status |= (uint8_t)(I8042_STS_OBF | flags);
+}
+
+/*
+ * Fill the output buffer if it is empty: the controller's answer first, then the keyboard, whose
+ * queue is short, then the mouse.
+ */
 static void refill_locked(struct i8042 *k)
 {
 	struct i8042_state *s = &k->s;
@@ -215,16 +68,15 @@ static void refill_locked(struct i8042 *k)
 
 		if (s->reply_full) {
 			s->reply_full = false;
-			s->obf = s->reply;
-			s->status |= (uint8_t)(I8042_STS_OBF | s->reply_flags);
+			fill(s, s->reply, s->reply_flags);
+		} else if (!(s->ram[0] & I8042_CTR_KBDDIS) && kbd_next(&s->kbd, &byte)) {
+			if (i8042_xlate(s, &byte)) {
+				fill(s, byte, 0);
+			}
+		} else if (!(s->ram[0] & I8042_CTR_AUXDIS) && i8042_mouse_next(&s->mouse, &byte)) {
+			fill(s, byte, I8042_STS_AUX);
+		} else {
 			break;
-		}
-		if ((s->ram[0] & I8042_CTR_KBDDIS) || !kbd_next(&s->kbd, &byte)) {
-			break;
-		}
-		if (translate(s, &byte)) {
-			s->obf = byte;
-			s->status |= I8042_STS_OBF;
 		}
 	}
 	update_irq(k);
@@ -243,6 +95,20 @@ static bool write_outport(struct i8042_state *s, uint8_t value)
 	/* A20 cannot be masked here: its bit stays. */
 	s->outport = (uint8_t)(value | OUTPORT_A20);
 	return !(value & OUTPORT_RESET);
+}
+
+static uint8_t read_outport(const struct i8042_state *s)
+{
+	uint8_t full = s->status & I8042_STS_AUX ? OUTPORT_AUX_OBF : OUTPORT_OBF;
+
+	return (uint8_t)(s->outport | (s->status & I8042_STS_OBF ? full : 0));
+}
+
+/* The clock lines: low while the controller inhibits the device. */
+static uint8_t test_inputs(const struct i8042_state *s)
+{
+	return (uint8_t)((s->ram[0] & I8042_CTR_KBDDIS ? 0 : TEST_KBD_CLOCK) |
+	                 (s->ram[0] & I8042_CTR_AUXDIS ? 0 : TEST_AUX_CLOCK));
 }
 
 /* A byte at the command port. */
@@ -268,7 +134,7 @@ static bool command_locked(struct i8042_state *s, uint8_t value)
 		s->ram[0] &= (uint8_t)~I8042_CTR_AUXDIS;
 		break;
 	case CMD_AUX_TEST:
-		reply(s, AUX_TEST_CLOCK_LOW, 0);
+		reply(s, AUX_TEST_OK, 0);
 		break;
 	case CMD_SELF_TEST:
 		s->status |= I8042_STS_SYS;
@@ -287,10 +153,10 @@ static bool command_locked(struct i8042_state *s, uint8_t value)
 		reply(s, INPORT, 0);
 		break;
 	case CMD_READ_OUTPORT:
-		reply(s, (uint8_t)(s->outport | (s->status & I8042_STS_OBF ? OUTPORT_OBF : 0)), 0);
+		reply(s, read_outport(s), 0);
 		break;
 	case CMD_READ_TEST:
-		reply(s, s->ram[0] & I8042_CTR_KBDDIS ? 0 : 1, 0);
+		reply(s, test_inputs(s), 0);
 		break;
 	case CMD_PULSE ... CMD_PULSE + 0xf:
 		return !(value & OUTPORT_RESET);
@@ -300,7 +166,7 @@ static bool command_locked(struct i8042_state *s, uint8_t value)
 	return false;
 }
 
-/* A byte at the data port: a command's parameter, or for the keyboard. */
+/* A byte at the data port: a command's parameter, or for a device. */
 static bool data_locked(struct i8042_state *s, uint8_t value)
 {
 	uint8_t command = s->command;
@@ -327,10 +193,12 @@ static bool data_locked(struct i8042_state *s, uint8_t value)
 		reply(s, value, 0);
 		break;
 	case CMD_WRITE_AUX_OBF:
-		reply(s, AUX_LOOP_NONE, 0);
+		reply(s, value, I8042_STS_AUX);
 		break;
 	case CMD_WRITE_AUX:
-		reply(s, AUX_NO_ANSWER, I8042_STS_AUX | I8042_STS_TIMEOUT);
+		/* As with the keyboard. */
+		s->ram[0] &= (uint8_t)~I8042_CTR_AUXDIS;
+		i8042_mouse_command(&s->mouse, value);
 		break;
 	default:
 		break; /* command_locked() keeps no other */
@@ -374,8 +242,8 @@ static uint64_t data_read(void *dev, uint64_t offset, unsigned width)
 	(void)width;
 	spin_lock(&k->lock);
 	value = k->s.obf; /* an empty buffer gives the last byte again */
-	k->s.status &= (uint8_t) ~(I8042_STS_OBF | I8042_STS_AUX | I8042_STS_TIMEOUT);
-	/* The line falls before the next byte raises it: an edge a byte. */
+	k->s.status &= (uint8_t) ~(I8042_STS_OBF | I8042_STS_AUX);
+	/* The lines fall before the next byte raises one: an edge a byte. */
 	update_irq(k);
 	refill_locked(k);
 	spin_unlock(&k->lock);
@@ -407,7 +275,8 @@ static const struct io_ops cmd_ops = {
         .write = cmd_write,
 };
 
-/* As firmware leaves it: self test passed, translation and the keyboard's interrupt on. */
+/* As firmware leaves it: self test passed, translation and the keyboard's interrupt on, mouse off.
+ */
 static void power_on(struct i8042_state *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -416,6 +285,7 @@ static void power_on(struct i8042_state *s)
 	s->status = I8042_STS_SYS | I8042_STS_UNLOCKED;
 	s->outport = OUTPORT_RESET | OUTPORT_A20;
 	kbd_reset(&s->kbd);
+	i8042_mouse_reset(&s->mouse);
 }
 
 void i8042_init(struct i8042 *k)
@@ -424,7 +294,8 @@ void i8042_init(struct i8042 *k)
 	power_on(&k->s);
 }
 
-int i8042_attach(struct i8042 *k, struct vm *vm, uint16_t data, uint16_t cmd, unsigned gsi)
+int i8042_attach(struct i8042 *k, struct vm *vm, uint16_t data, uint16_t cmd, unsigned kbd_gsi,
+        unsigned aux_gsi)
 {
 	int err;
 
@@ -433,7 +304,11 @@ int i8042_attach(struct i8042 *k, struct vm *vm, uint16_t data, uint16_t cmd, un
 	        .base = data, .len = 1, .ops = &data_ops, .dev = k, .kind = IO_FIXED};
 	k->cmd = (struct io_range){
 	        .base = cmd, .len = 1, .ops = &cmd_ops, .dev = k, .kind = IO_FIXED};
-	err = irq_source_init(&k->irq, &vm->irq, gsi, NULL, NULL);
+	err = irq_source_init(&k->irq, &vm->irq, kbd_gsi, NULL, NULL);
+	if (err) {
+		return err;
+	}
+	err = irq_source_init(&k->aux_irq, &vm->irq, aux_gsi, NULL, NULL);
 	if (err) {
 		return err;
 	}
@@ -464,10 +339,24 @@ void i8042_key(struct i8042 *k, uint8_t code, bool extended, bool down)
 	spin_unlock(&k->lock);
 }
 
+void i8042_mouse_move(struct i8042 *k, int dx, int dy, int dz, unsigned buttons)
+{
+	spin_lock(&k->lock);
+	i8042_mouse_add(&k->s.mouse, dx, dy, dz, buttons);
+	refill_locked(k);
+	spin_unlock(&k->lock);
+}
+
 void i8042_dump(const struct i8042 *k)
 {
-	log_info("i8042: command byte %02x status %02x output %02x port %02x; keyboard: %u queued, "
-	         "leds %x, scanning %s",
-	        k->s.ram[0], k->s.status, k->s.obf, k->s.outport, k->s.kbd.count, k->s.kbd.leds,
-	        k->s.kbd.scanning ? "on" : "off");
+	const struct kbd_state *kbd = &k->s.kbd;
+	const struct i8042_mouse *m = &k->s.mouse;
+
+	log_info("i8042: command byte %02x status %02x output %02x port %02x", k->s.ram[0],
+	        k->s.status, k->s.obf, k->s.outport);
+	log_info("i8042: keyboard: %u queued, leds %x, scanning %s", kbd->count, kbd->leds,
+	        kbd->scanning ? "on" : "off");
+	log_info("i8042: mouse: %u queued, id %u, %s mode, reporting %s, rate %u, resolution %u",
+	        m->n_events, m->id, m->wrap ? "wrap" : (m->remote ? "remote" : "stream"),
+	        m->reporting ? "on" : "off", m->rate, m->resolution);
 }

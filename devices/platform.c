@@ -196,7 +196,8 @@ static int attach_isa(struct platform *p, struct vm *vm, struct chr *com1, uint6
 		err = uart16550_attach(&p->com2, vm, NULL, PLAT_COM2, PLAT_GSI_COM2);
 	}
 	if (!err) {
-		err = i8042_attach(&p->kbc, vm, PLAT_I8042_DATA, PLAT_I8042_CMD, PLAT_GSI_KBD);
+		err = i8042_attach(
+		        &p->kbc, vm, PLAT_I8042_DATA, PLAT_I8042_CMD, PLAT_GSI_KBD, PLAT_GSI_MOUSE);
 	}
 	if (!err) {
 		err = reset_ports_attach(&p->reset_ports, vm, PLAT_PORT92);

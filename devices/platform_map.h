@@ -43,6 +43,7 @@
 #define PLAT_GSI_COM2 3
 #define PLAT_GSI_RTC 8
 #define PLAT_GSI_SCI 9
+#define PLAT_GSI_MOUSE 12
 #define PLAT_GSI_FPU 13
 /* INTA of an even slot, INTB of an odd one, and so on; the others. Wired, not routed. */
 #define PLAT_GSI_PCI_EVEN 11

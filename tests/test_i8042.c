@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Keyboard controller and keyboard, driven as system software drives them.
+// Keyboard controller, driven as system software drives it: both ports, one output buffer.
 #include "devices/i8042.h"
 #include "tests/fake/fake.h"
 #include "tests/unit.h"
@@ -13,7 +13,7 @@ static void setup(void)
 	fake_vm_requests = 0;
 	vm = fake_vm(4 << 20, 1);
 	i8042_init(&k);
-	ck_assert_int_eq(i8042_attach(&k, vm, 0x60, 0x64, 1), 0);
+	ck_assert_int_eq(i8042_attach(&k, vm, 0x60, 0x64, 1, 12), 0);
 }
 
 static uint8_t status(void)
@@ -41,6 +41,11 @@ static bool irq(void)
 	return vm->irq.lines[1].levels != 0;
 }
 
+static bool aux_irq(void)
+{
+	return vm->irq.lines[12].levels != 0;
+}
+
 static uint8_t ctr(void)
 {
 	cmd(0x20);
@@ -64,9 +69,14 @@ static const struct {
 } dialogs[] = {
         {"self test", {C(0xaa)}, 1, {0x55}, 1},
         {"keyboard interface test", {C(0xab)}, 1, {0x00}, 1},
-        {"no second port: test", {C(0xa9)}, 1, {0x01}, 1},
-        {"no second port: loop", {C(0xd3), 0x5a}, 2, {0x00}, 1},
-        {"no second port: write", {C(0xd4), 0xf2}, 2, {0xfe}, 1},
+        {"mouse interface test", {C(0xa9)}, 1, {0x00}, 1},
+        {"mouse loop", {C(0xd3), 0x5a}, 2, {0x5a}, 1},
+        {"mouse loop: no multiplexer", {C(0xd3), 0xa4}, 2, {0xa4}, 1},
+        {"mouse: identify", {C(0xd4), 0xf2}, 2, {0xfa, 0x00}, 2},
+        {"mouse: reset, not translated", {C(0xd4), 0xff}, 2, {0xfa, 0xaa, 0x00}, 3},
+        {"mouse: a byte turns it on", {C(0xd4), 0xf4, C(0x20)}, 3, {0x45}, 1},
+        {"test inputs", {C(0xe0)}, 1, {0x01}, 1},
+        {"test inputs, keyboard off and mouse on", {C(0xad), C(0xa8), C(0xe0)}, 3, {0x02}, 1},
         {"keyboard loop", {C(0xd2), 0x5a}, 2, {0x5a}, 1},
         {"command byte", {C(0x20)}, 1, {0x65}, 1},
         {"write command byte", {C(0x60), 0x47, C(0x20)}, 3, {0x47}, 1},
@@ -82,24 +92,6 @@ static const struct {
         {"pulse A20", {C(0xfd)}, 1, {0}, 0},
         {"unknown command", {C(0x00)}, 1, {0}, 0},
         {"command byte wins over parameter", {C(0x60), C(0xaa)}, 2, {0x55}, 1},
-        {"identify, translated", {0xf2}, 1, {0xfa, 0xab, 0x41}, 3},
-        {"identify, raw", {C(0x60), 0x05, 0xf2}, 3, {0xfa, 0xab, 0x83}, 3},
-        {"echo", {0xee}, 1, {0xee}, 1},
-        {"reset", {0xff}, 1, {0xfa, 0xaa}, 2},
-        {"LEDs", {0xed, 0x07}, 2, {0xfa}, 1},
-        {"typematic", {0xf3, 0x00}, 2, {0xfa}, 1},
-        {"scan set asked, raw", {C(0x60), 0x05, 0xf0, 0x00}, 4, {0xfa, 0x02}, 2},
-        {"scan set asked, translated", {0xf0, 0x00}, 2, {0xfa, 0x41}, 2},
-        {"scan set 2", {0xf0, 0x02}, 2, {0xfa}, 1},
-        {"scan set 3", {0xf0, 0x03}, 2, {0xfe}, 1},
-        {"enable", {0xf4}, 1, {0xfa}, 1},
-        {"disable", {0xf5}, 1, {0xfa}, 1},
-        {"defaults", {0xf6}, 1, {0xfa}, 1},
-        {"all keys", {0xf8}, 1, {0xfa}, 1},
-        {"one key", {0xfc, 0x15}, 2, {0xfa}, 1},
-        {"resend", {0xee, 0xfe}, 2, {0xee, 0xee}, 2},
-        {"unknown", {0x12}, 1, {0xfe}, 1},
-        {"unknown high", {0xef}, 1, {0xfe}, 1},
 };
 
 START_TEST(dialog)
@@ -142,11 +134,11 @@ START_TEST(status_bits)
 	ck_assert_uint_eq(status(), I8042_STS_UNLOCKED);
 	cmd(0xd4);
 	put(0xf4);
-	ck_assert_uint_eq(
-	        status(), I8042_STS_UNLOCKED | I8042_STS_OBF | I8042_STS_AUX | I8042_STS_TIMEOUT);
-	/* Not the keyboard's byte: its interrupt stays low. */
+	ck_assert_uint_eq(status(), I8042_STS_UNLOCKED | I8042_STS_OBF | I8042_STS_AUX);
+	/* Not the keyboard's byte, and the mouse may not interrupt. */
 	ck_assert(!irq());
-	ck_assert_uint_eq(data(), 0xfe);
+	ck_assert(!aux_irq());
+	ck_assert_uint_eq(data(), 0xfa);
 	ck_assert_uint_eq(status(), I8042_STS_UNLOCKED);
 	cmd(0xaa);
 	ck_assert(status() & I8042_STS_SYS);
@@ -165,10 +157,21 @@ START_TEST(linux_probe)
 	ck_assert(!(status() & I8042_STS_OBF));
 	cmd(0xd3);
 	put(0x5a);
-	ck_assert_uint_ne(data(), 0x5a);
-	cmd(0xa9);
-	uint8_t aux = data();
-	ck_assert(aux != 0 && aux != 0xfa && aux != 0xff);
+	ck_assert(status() & I8042_STS_AUX);
+	ck_assert_uint_eq(data(), 0x5a);
+	cmd(0xa7);
+	ck_assert(ctr() & I8042_CTR_AUXDIS);
+	cmd(0xa8);
+	ck_assert(!(ctr() & I8042_CTR_AUXDIS));
+	/* Does a byte of the mouse interrupt? */
+	set_ctr((uint8_t)((ctr() | I8042_CTR_AUXINT) & ~I8042_CTR_KBDINT));
+	ck_assert(!aux_irq());
+	cmd(0xd3);
+	put(0xa5);
+	ck_assert(aux_irq());
+	ck_assert(!irq());
+	ck_assert_uint_eq(data(), 0xa5);
+	ck_assert(!aux_irq());
 	set_ctr((uint8_t)((initial & ~I8042_CTR_KBDDIS) | I8042_CTR_KBDINT));
 	ck_assert(irq());
 	ck_assert_uint_eq(data(), 0x1e);
@@ -188,76 +191,94 @@ START_TEST(linux_probe)
 }
 END_TEST
 
-static const struct {
-	uint8_t code;
-	bool extended, down, xlate;
-	uint8_t out[3];
-	uint8_t n;
-} keys[] = {
-        {0x1c, false, true, true, {0x1e}, 1},
-        {0x1c, false, false, true, {0x9e}, 1},
-        {0x1c, false, true, false, {0x1c}, 1},
-        {0x1c, false, false, false, {0xf0, 0x1c}, 2},
-        {0x75, true, true, true, {0xe0, 0x48}, 2},
-        {0x75, true, false, true, {0xe0, 0xc8}, 2},
-        {0x75, true, false, false, {0xe0, 0xf0, 0x75}, 3},
-        {0x83, false, true, true, {0x41}, 1},
-        {0x83, false, false, true, {0xc1}, 1},
-        {0x84, false, true, true, {0x54}, 1},
-        {0x76, false, true, true, {0x01}, 1},
-        {0x5a, false, true, true, {0x1c}, 1},
-        {0x66, false, true, true, {0x0e}, 1},
-        {0x29, false, true, true, {0x39}, 1},
-        {0x78, false, true, true, {0x57}, 1},
-        {0x07, false, true, true, {0x58}, 1},
-};
-
-START_TEST(scan_codes)
+/* The mouse's bytes until something else is in the buffer. */
+static unsigned mouse_bytes(uint8_t *to, unsigned max)
 {
-	set_ctr(keys[_i].xlate ? 0x45 : 0x05);
-	i8042_key(&k, keys[_i].code, keys[_i].extended, keys[_i].down);
-	for (unsigned i = 0; i < keys[_i].n; i++) {
-		ck_assert(status() & I8042_STS_OBF);
-		ck_assert(irq());
-		ck_assert_uint_eq(data(), keys[_i].out[i]);
+	unsigned n = 0;
+
+	while (n < max && (status() & I8042_STS_OBF) && (status() & I8042_STS_AUX)) {
+		ck_assert(aux_irq());
+		ck_assert(!irq());
+		to[n++] = data();
 	}
+	return n;
+}
+
+START_TEST(mouse_port)
+{
+	uint8_t b[16];
+
+	set_ctr(0x47);
+	i8042_mouse_move(&k, 3, 0, 0, 0);
 	ck_assert(!(status() & I8042_STS_OBF));
-	ck_assert(!irq());
+	cmd(0xd4);
+	put(0xf4);
+	ck_assert_uint_eq(mouse_bytes(b, 16), 1);
+	ck_assert_uint_eq(b[0], 0xfa);
+	/* 0x1c would be translated if it were the keyboard's. */
+	i8042_mouse_move(&k, 0x1c, -2, 5, I8042_MOUSE_LEFT);
+	ck_assert_uint_eq(mouse_bytes(b, 16), 3);
+	ck_assert_uint_eq(b[0], 0x29);
+	ck_assert_uint_eq(b[1], 0x1c);
+	ck_assert_uint_eq(b[2], 0xfe);
+	ck_assert(!aux_irq());
+	/* The next parameter goes to the keyboard again. */
+	put(0xee);
+	ck_assert(irq());
+	ck_assert_uint_eq(data(), 0xee);
+	/* Off: it waits. The output port knows whose byte it is. */
+	cmd(0xa7);
+	i8042_mouse_move(&k, 1, 0, 0, 0);
+	ck_assert(!(status() & I8042_STS_OBF));
+	cmd(0xa8);
+	ck_assert(aux_irq());
+	cmd(0xd0);
+	ck_assert_uint_eq(data(), 0x08);
+	ck_assert_uint_eq(data(), 0x23);
+	ck_assert_uint_eq(mouse_bytes(b, 16), 2);
+	/* A machine reset forgets everything. */
+	i8042_mouse_move(&k, 1, 0, 0, 0);
+	ck_assert(aux_irq());
+	i8042_reset(&k);
+	ck_assert(!aux_irq());
+	ck_assert(!(status() & I8042_STS_OBF));
+	ck_assert(!k.s.mouse.reporting);
 }
 END_TEST
 
-START_TEST(overrun)
+START_TEST(one_buffer_for_two)
 {
-	set_ctr(0x05);
-	for (unsigned i = 0; i < 40; i++) {
-		i8042_key(&k, 0x1c, true, false);
-	}
-	/* Whole keys only, then one overrun code, which is 0 in set 2. */
-	unsigned n = 0;
-	while (status() & I8042_STS_OBF) {
-		static const uint8_t key[] = {0xe0, 0xf0, 0x1c};
-		uint8_t b = data();
-		if (b == 0) {
-			break;
-		}
-		ck_assert_uint_eq(b, key[n % 3]);
-		n++;
-	}
-	ck_assert_uint_ge(n, 12);
-	ck_assert_uint_eq(n % 3, 0);
-	ck_assert(!(status() & I8042_STS_OBF));
-	i8042_key(&k, 0x1c, false, true);
-	ck_assert_uint_eq(data(), 0x1c);
-	/* Scanning off: silence; a reset turns it on. */
-	put(0xf5);
+	uint8_t b[16];
+
+	set_ctr(0x47);
+	cmd(0xd4);
+	put(0xf4);
 	ck_assert_uint_eq(data(), 0xfa);
+	i8042_mouse_move(&k, 1, 2, 0, 0);
+	/* Half of a packet, half of a key: each byte says whose it is, and nothing is lost. */
+	i8042_key(&k, 0x75, true, false);
+	ck_assert_uint_eq(mouse_bytes(b, 16), 1);
+	ck_assert_uint_eq(b[0], 0x08);
+	ck_assert(irq());
+	ck_assert(!aux_irq());
+	ck_assert_uint_eq(status() & (I8042_STS_OBF | I8042_STS_AUX), I8042_STS_OBF);
+	/* The controller's answer is next, though the keyboard has more. */
+	cmd(0xaa);
+	ck_assert_uint_eq(data(), 0xe0);
+	ck_assert_uint_eq(data(), 0x55);
+	cmd(0xad);
+	ck_assert_uint_eq(data(), 0xc8);
+	ck_assert_uint_eq(mouse_bytes(b, 16), 2);
+	ck_assert_uint_eq(b[0], 1);
+	ck_assert_uint_eq(b[1], 2);
+	/* An inhibited keyboard does not hold the mouse up. */
 	i8042_key(&k, 0x1c, false, true);
+	i8042_mouse_move(&k, 1, 0, 0, 0);
+	ck_assert_uint_eq(mouse_bytes(b, 16), 3);
 	ck_assert(!(status() & I8042_STS_OBF));
-	put(0xff);
-	ck_assert_uint_eq(data(), 0xfa);
-	ck_assert_uint_eq(data(), 0xaa);
-	i8042_key(&k, 0x1c, false, true);
-	ck_assert_uint_eq(data(), 0x1c);
+	cmd(0xae);
+	ck_assert(irq());
+	ck_assert_uint_eq(data(), 0x1e);
 }
 END_TEST
 
@@ -291,9 +312,10 @@ START_TEST(attach_undoes)
 	uint32_t n = vm->pio.n_ranges;
 
 	i8042_init(&other);
-	ck_assert_int_eq(i8042_attach(&other, vm, 0x62, 0x64, 1), -EEXIST);
+	ck_assert_int_eq(i8042_attach(&other, vm, 0x62, 0x64, 1, 12), -EEXIST);
 	ck_assert_uint_eq(vm->pio.n_ranges, n);
-	ck_assert_int_eq(i8042_attach(&other, vm, 0x62, 0x66, 24), -EINVAL);
+	ck_assert_int_eq(i8042_attach(&other, vm, 0x62, 0x66, 24, 12), -EINVAL);
+	ck_assert_int_eq(i8042_attach(&other, vm, 0x62, 0x66, 1, 24), -EINVAL);
 	ck_assert_uint_eq(vm->pio.n_ranges, n);
 }
 END_TEST
@@ -317,6 +339,7 @@ START_TEST(random_programs)
 			break;
 		case 4:
 			i8042_key(&k, b, r >> 16 & 1, r >> 17 & 1);
+			i8042_mouse_move(&k, (int8_t)b, (int8_t)(r >> 16), 1, r >> 20);
 			break;
 		default:
 			(void)data();
@@ -324,13 +347,15 @@ START_TEST(random_programs)
 		}
 		bool full = status() & I8042_STS_OBF, aux = status() & I8042_STS_AUX;
 		ck_assert_int_eq(irq(), full && !aux && (k.s.ram[0] & I8042_CTR_KBDINT));
+		ck_assert_int_eq(aux_irq(), full && aux && (k.s.ram[0] & I8042_CTR_AUXINT));
 		ck_assert_uint_le(k.s.kbd.count, KBD_QUEUE);
 		ck_assert(status() & I8042_STS_UNLOCKED);
 	}
 	/* Whatever happened, it can be brought back. */
 	cmd(0xaa);
 	unsigned n = 0;
-	while (status() & I8042_STS_OBF && n++ <= KBD_QUEUE + 2) {
+	while (status() & I8042_STS_OBF &&
+	        n++ <= KBD_QUEUE + 2 + I8042_MOUSE_PACKET * (I8042_MOUSE_EVENTS + 1)) {
 		(void)data();
 	}
 	ck_assert(!(status() & I8042_STS_OBF));
@@ -342,6 +367,6 @@ END_TEST
 
 UNIT_MAIN("i8042", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, dialog, 0, ARRAY_SIZE(dialogs)); tcase_add_test(tc, status_bits);
-          tcase_add_test(tc, linux_probe); tcase_add_loop_test(tc, scan_codes, 0, ARRAY_SIZE(keys));
-          tcase_add_test(tc, overrun); tcase_add_loop_test(tc, reset_lines, 0, 3);
+          tcase_add_test(tc, linux_probe); tcase_add_test(tc, mouse_port);
+          tcase_add_test(tc, one_buffer_for_two); tcase_add_loop_test(tc, reset_lines, 0, 3);
           tcase_add_test(tc, attach_undoes); tcase_add_loop_test(tc, random_programs, 0, 4);)
