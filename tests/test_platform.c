@@ -190,6 +190,24 @@ START_TEST(reset_is_idempotent)
 }
 END_TEST
 
+/* The keyboard controller's two lines. */
+START_TEST(keyboard_and_mouse_lines)
+{
+	out(0x64, 1, 0x60);
+	out(0x60, 1, 0x47);
+	out(0x60, 1, 0xee);
+	ck_assert_uint_ne(vm->irq.lines[1].levels, 0);
+	ck_assert_uint_eq(vm->irq.lines[12].levels, 0);
+	ck_assert_uint_eq(in(0x60, 1), 0xee);
+	out(0x64, 1, 0xd4);
+	out(0x60, 1, 0xf4);
+	ck_assert_uint_eq(vm->irq.lines[1].levels, 0);
+	ck_assert_uint_ne(vm->irq.lines[12].levels, 0);
+	ck_assert_uint_eq(in(0x60, 1), 0xfa);
+	ck_assert_uint_eq(vm->irq.lines[12].levels, 0);
+}
+END_TEST
+
 static uint8_t cmos(unsigned index)
 {
 	out(0x70, 1, index);
@@ -247,4 +265,4 @@ UNIT_MAIN("platform", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test
           tcase_add_loop_test(tc, power_on_values, 0, ARRAY_SIZE(reads));
           tcase_add_test(tc, pci_functions); tcase_add_loop_test(tc, ways_to_reset_and_stop, 0, 4);
           tcase_add_test(tc, reset_is_idempotent); tcase_add_test(tc, tables_and_cmos);
-          tcase_add_test(tc, attach_undoes);)
+          tcase_add_test(tc, keyboard_and_mouse_lines); tcase_add_test(tc, attach_undoes);)
