@@ -207,7 +207,21 @@ START_TEST(damaged_symbols)
 }
 END_TEST
 
-UNIT_MAIN("image_core", tcase_add_test(tc, good);
+/* A table without contents may claim to lie anywhere: no pointer is made of that. */
+START_TEST(empty_strings_anywhere)
+{
+	struct blob b = make_symbols();
+	const char *name;
+	uint64_t offset;
+
+	put64(&b, 0x4000 + 4 * 64 + 24, 0xfffffffffffffff0);
+	put64(&b, 0x4000 + 4 * 64 + 32, 0);
+	ck_assert(!elf_symbol_lookup(b.p, b.len, V + 0x110, &name, &offset));
+	blob_free(&b);
+}
+END_TEST
+
+UNIT_MAIN("image_core", tcase_add_test(tc, empty_strings_anywhere); tcase_add_test(tc, good);
           tcase_add_loop_test(tc, bad_segment, 0, ARRAY_SIZE(segment_rows));
           tcase_add_test(tc, wrong_kind); tcase_add_test(tc, too_many);
           tcase_add_loop_test(tc, symbols, 0, ARRAY_SIZE(lookups));

@@ -116,12 +116,13 @@ int core_image_probe(
 /* The name at an offset of a string table, NULL when it is not terminated inside it. */
 static const char *string_at(const struct elf *elf, const struct elf_shdr *strings, uint32_t off)
 {
-	const char *s = (const char *)elf->data + strings->file_off;
+	const char *s;
 
+	/* An empty table may claim to lie anywhere. */
 	if (off >= strings->file_len) {
 		return NULL;
 	}
-	s += off;
+	s = (const char *)elf->data + strings->file_off + off;
 	for (uint64_t n = strings->file_len - off, i = 0; i < n; i++) {
 		if (s[i] == '\0') {
 			return s;
