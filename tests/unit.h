@@ -16,6 +16,12 @@
 #include <check.h>
 #include <stdlib.h>
 
+/*
+ * Check writes a mark to a file for each assertion that holds; tests that compare a chip with
+ * a model clock by clock make millions of them. A crash is located by ASan instead.
+ */
+#define _mark_point(file, line) ((void)0)
+
 #define UNIT_MAIN(name, add_tests) \
 	int main(void) \
 	{ \
