@@ -188,7 +188,8 @@ const struct cpuid_bit cpuid_bits[] = {
 	BIT_ROW(7, 1, EAX, 26, NEVER, "lam"),
 
 	BIT_ROW(0xd, 1, EAX, 0, HOST, "xsaveopt"),
-	BIT_ROW(0xd, 1, EAX, 1, HOST, "xsavec"),
+	/* The same compacted format: a host that is not trusted with one gets neither. */
+	BIT_ROW(0xd, 1, EAX, 1, CAP_XSAVES, "xsavec"),
 	BIT_ROW(0xd, 1, EAX, 2, HOST, "xgetbv1"),
 	BIT_ROW(0xd, 1, EAX, 3, CAP_XSAVES, "xsaves"),
 	BIT_ROW(0xd, 1, EAX, 4, NEVER, "xfd"),

@@ -331,7 +331,9 @@ int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, size_t why_siz
 /*
  * Bochs 2.7 and 3.0 deliver a pending virtual interrupt whenever a host interrupt arrives, even
  * while the guest's RFLAGS.IF is 0: a guest that holds a lock with interrupts off is then
- * interrupted and deadlocks, about once in a hundred typed lines. No processor uses its revision.
+ * interrupted and deadlocks, about once in a hundred typed lines. And XRSTOR there refuses, with
+ * #GP, what XSAVEC wrote of AVX-512 state: a kernel then starts the process over with an empty FPU.
+ * No processor uses its revision.
  */
 #define REVISION_BOCHS 0x2bU
 
@@ -341,7 +343,7 @@ uint32_t vmx_known_defects(void)
 
 	if (cpu_rdmsr_safe(MSR_IA32_VMX_BASIC, &basic) &&
 	        ((uint32_t)basic & 0x7fffffffU) == REVISION_BOCHS) {
-		return BIT(VMX_OPT_VID);
+		return BIT(VMX_OPT_VID) | BIT(VMX_OPT_XSAVES);
 	}
 	return 0;
 }
