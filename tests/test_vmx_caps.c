@@ -369,8 +369,18 @@ START_TEST(the_log_says_why)
 }
 END_TEST
 
-UNIT_MAIN("vmx_caps", tcase_add_checked_fixture(tc, setup, NULL);
-          tcase_add_test(tc, everything_is_granted); tcase_add_test(tc, without_true_controls);
+START_TEST(known_defects_go_by_revision)
+{
+	fake_msr_set(MSR_IA32_VMX_BASIC, 0x2b);
+	ck_assert_uint_eq(vmx_known_defects(), O(VID) | O(XSAVES));
+	fake_msr_set(MSR_IA32_VMX_BASIC, 0x12);
+	ck_assert_uint_eq(vmx_known_defects(), 0);
+}
+END_TEST
+
+UNIT_MAIN("vmx_caps", tcase_add_test(tc, known_defects_go_by_revision);
+          tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, everything_is_granted);
+          tcase_add_test(tc, without_true_controls);
           tcase_add_loop_test(tc, one_option_absent, 0, ARRAY_SIZE(options));
           tcase_add_loop_test(tc, one_option_denied, 0, ARRAY_SIZE(options));
           tcase_add_test(tc, all_options_absent); tcase_add_test(tc, all_options_denied);

@@ -329,11 +329,11 @@ int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, size_t why_siz
 }
 
 /*
- * Bochs 2.7 and 3.0 deliver a pending virtual interrupt whenever a host interrupt arrives, even
+ * Bochs 2.7 delivers a pending virtual interrupt whenever a host interrupt arrives, even
  * while the guest's RFLAGS.IF is 0: a guest that holds a lock with interrupts off is then
  * interrupted and deadlocks, about once in a hundred typed lines. And XRSTOR there refuses, with
  * #GP, what XSAVEC wrote of AVX-512 state: a kernel then starts the process over with an empty FPU.
- * No processor uses its revision.
+ * No processor is known to use its revision.
  */
 #define REVISION_BOCHS 0x2bU
 
