@@ -70,6 +70,18 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request req)
 	}
 }
 
+bool vcpu_call(struct vcpu *vcpu, struct vcpu_call *call)
+{
+	struct vcpu_call *none = NULL;
+
+	if (!__atomic_compare_exchange_n(
+	            &vcpu->call, &none, call, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		return false;
+	}
+	vcpu_request(vcpu, VCPU_REQ_CALL);
+	return true;
+}
+
 /* Family, model and stepping: what reset leaves in EDX. */
 static uint32_t signature(struct vcpu *vcpu)
 {

@@ -119,6 +119,7 @@ enum vcpu_request {
 	VCPU_REQ_FLUSH_NESTED, /* second-level translations */
 	VCPU_REQ_STOP,         /* the VM is being reset or stopped: leave the loop */
 	VCPU_REQ_RESET,        /* power-on state, then wait for SIPI */
+	VCPU_REQ_CALL,         /* vcpu->call */
 };
 
 /* Those that event_prepare_entry() serves and clears; the others are the loop's. */
@@ -131,6 +132,12 @@ enum vcpu_state {
 	VCPU_STOPPED, /* the VM is off, paused or being reset */
 };
 
+/* See vcpu_call(). */
+struct vcpu_call {
+	void (*fn)(struct vcpu *vcpu, void *arg);
+	void *arg;
+};
+
 struct vcpu {
 	uint64_t gpr[REG_GPR_COUNT]; /* (v) RSP's slot unused; offsets used by vmentry.asm: keep
 	                                first */
@@ -141,12 +148,13 @@ struct vcpu {
 	uint32_t cpu;   /* [sched] physical CPU whose queue it is on */
 	void *virt;     /* (c) the back end's part: struct vmx_vcpu */
 
-	uint32_t attention;   /* (v) 1 = an event may wait, besides what requests say */
-	uint64_t requests;    /* [a] bits of enum vcpu_request */
-	uint32_t state;       /* [a] enum vcpu_state; changed by the own CPU, read anywhere */
-	uint32_t sipi_vector; /* [a] */
-	uint32_t nmi_pending; /* [a] 0..2 */
-	uint32_t running;     /* [a] 1 while in the guest: a kick needs an IPI */
+	uint32_t attention;     /* (v) 1 = an event may wait, besides what requests say */
+	uint64_t requests;      /* [a] bits of enum vcpu_request */
+	uint32_t state;         /* [a] enum vcpu_state; changed by the own CPU, read anywhere */
+	uint32_t sipi_vector;   /* [a] */
+	uint32_t nmi_pending;   /* [a] 0..2 */
+	uint32_t running;       /* [a] 1 while in the guest: a kick needs an IPI */
+	struct vcpu_call *call; /* [a] NULL = none; taken by the own CPU */
 
 	struct event pending;     /* (v) delivered first */
 	uint32_t windows;         /* (v) window exits asked for, see vmm/event.c */
@@ -201,6 +209,14 @@ unsigned vcpu_cpl(struct vcpu *vcpu);
 /* Set a request bit and make the vCPU notice: kick it out of the guest, wake it from HLT. Any CPU.
  */
 void vcpu_request(struct vcpu *vcpu, enum vcpu_request req);
+
+/*
+ * Have call->fn run on the vCPU's CPU, where it is loaded, before it enters the guest again: to
+ * look at its registers, for instance. Works in every state, also halted, paused and off. fn runs
+ * once, with no lock held, and must be short. false = another call waits already. *call stays the
+ * caller's until fn has begun. Any CPU.
+ */
+__must_check bool vcpu_call(struct vcpu *vcpu, struct vcpu_call *call);
 
 /* One exit, decided: table by kind (vmm/vcpu_exit.c). */
 enum exit_action vcpu_exit_dispatch(struct vcpu *vcpu, const struct vcpu_exit *exit);

@@ -17,6 +17,11 @@ static bool serve_requests(struct vcpu *vcpu)
 	if (req & BIT64(VCPU_REQ_FLUSH_NESTED)) {
 		cpu_virt->flush_nested_local(vcpu);
 	}
+	if (req & BIT64(VCPU_REQ_CALL)) {
+		struct vcpu_call *call = __atomic_exchange_n(&vcpu->call, NULL, __ATOMIC_SEQ_CST);
+
+		call->fn(vcpu, call->arg);
+	}
 	if (req & BIT64(VCPU_REQ_STOP)) {
 		vcpu->state = VCPU_STOPPED;
 		return false;

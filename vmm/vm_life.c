@@ -47,9 +47,10 @@ static int start(struct vm *vm)
 	vm->platform_ops->reset(vm);
 	irq_router_reset(&vm->irq);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		/* What the old life asked for, but translations that had to go still have to. */
-		__atomic_fetch_and(
-		        &vm->vcpus[i]->requests, BIT64(VCPU_REQ_FLUSH_NESTED), __ATOMIC_SEQ_CST);
+		/* What the old life asked for; but translations that had to go still have to, and
+		 * who called waits. */
+		__atomic_fetch_and(&vm->vcpus[i]->requests,
+		        BIT64(VCPU_REQ_FLUSH_NESTED) | BIT64(VCPU_REQ_CALL), __ATOMIC_SEQ_CST);
 	}
 	if (cpu->loaded != boot) {
 		if (cpu->loaded) {

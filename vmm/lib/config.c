@@ -81,6 +81,7 @@ static int open_vm(struct parser *p, struct slice name)
 	memcpy(vm->name, name.p, name.len);
 	vm->line = p->line;
 	vm->vcpus = 1;
+	vm->weight = CONFIG_WEIGHT_DEFAULT;
 	p->vm = vm;
 	p->section = &config_vm_section;
 	return 0;
@@ -222,6 +223,7 @@ int config_parse(struct config *cfg, const char *file_name, const char *text, si
 
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->log_level = LOG_INFO;
+	cfg->monitor_key = CONFIG_MONITOR_KEY;
 	err->text[0] = '\0';
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		pos = 3;

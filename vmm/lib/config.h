@@ -50,10 +50,20 @@ struct config_vm {
 	uint32_t initrd_line;
 	char cmdline[MAX_CMDLINE_LEN];
 	enum smbios_strings smbios;
+	bool manual;       /* autostart = no: the operator starts it */
+	bool testdev;      /* the devices test kernels look for: docs/hardware.md */
+	uint64_t cpu_mask; /* physical CPUs its vCPUs may run on, by index; 0 = any */
+	uint32_t cpu_line; /* of that key */
+	uint32_t weight;   /* share of a contended CPU, against other VMs': 1..CONFIG_WEIGHT_MAX */
 };
+
+#define CONFIG_WEIGHT_DEFAULT 100U
+#define CONFIG_WEIGHT_MAX 10000U
+#define CONFIG_MONITOR_KEY 0x1dU /* Ctrl-] */
 
 struct config {
 	enum log_level log_level;
+	uint8_t monitor_key; /* control character that goes to the monitor and back; 0 = none */
 	uint32_t vmx_off;   /* 1U << enum vmx_option: -name, do without */
 	uint32_t vmx_force; /* +name: use it although this processor is known to do it wrong */
 	uint32_t n_vms;     /* 1..MAX_VMS after a successful parse */

@@ -4,6 +4,7 @@
 #include "vmm/lib/config_parser.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/fmt.h"
+#include "vmm/lib/string.h"
 #include "vmm/lib/suggest.h"
 
 #define VM_MEMORY_MIN (4ULL << 20)
@@ -131,6 +132,34 @@ static int set_vmx(struct parser *p, const char *key, struct slice value)
 	return 0;
 }
 
+/* ^] and its like: a control character but those that terminals and shells need (NUL, ^C, ^D, BS,
+ * TAB, LF, CR, ESC). */
+static int set_monitor_key(struct parser *p, const char *key, struct slice value)
+{
+	static const char taken[] = "@CDHIJM[";
+
+	if (slice_is(value, "none")) {
+		p->cfg->monitor_key = 0;
+		return 0;
+	}
+	if (value.len == 2 && value.p[0] == '^') {
+		char c = value.p[1];
+
+		if (c >= 'a' && c <= 'z') {
+			c = (char)(c - 'a' + 'A');
+		}
+		if (c >= '@' && c <= '_' && !strchr(taken, c)) {
+			p->cfg->monitor_key = (uint8_t)(c - '@');
+			return 0;
+		}
+	}
+	return config_fail(p,
+	        "%s must be none or ^ and a character from A to Z, \\, ], ^ or _ without C, D, H, "
+	        "I, "
+	        "J, M, not '%.*s'",
+	        key, quote_len(value), value.p);
+}
+
 /* --- [vm.NAME] --- */
 
 static int set_vcpus(struct parser *p, const char *key, struct slice value)
@@ -229,18 +258,99 @@ static int set_machine(struct parser *p, const char *key, struct slice value)
 	return set_word(p, key, value, words, ARRAY_SIZE(words), &i);
 }
 
+static int set_yes_no(struct parser *p, const char *key, struct slice value, const char *yes,
+        const char *no, bool *result)
+{
+	const char *words[] = {no, yes};
+	unsigned i;
+	int err = set_word(p, key, value, words, ARRAY_SIZE(words), &i);
+
+	if (err == 0) {
+		*result = i == 1;
+	}
+	return err;
+}
+
+static int set_autostart(struct parser *p, const char *key, struct slice value)
+{
+	return set_yes_no(p, key, value, "no", "yes", &p->vm->manual);
+}
+
+static int set_testdev(struct parser *p, const char *key, struct slice value)
+{
+	return set_yes_no(p, key, value, "on", "off", &p->vm->testdev);
+}
+
+/* One CPU or a range of them: "2" or "4-7". */
+static int set_cpu_range(struct parser *p, const char *key, struct slice item)
+{
+	struct slice first = item, last = item;
+	uint64_t from, to;
+
+	for (size_t i = 0; i < item.len; i++) {
+		if (item.p[i] == '-') {
+			first.len = i;
+			last = (struct slice){item.p + i + 1, item.len - i - 1};
+			break;
+		}
+	}
+	if (!value_u64(slice_trim(first), &from) || !value_u64(slice_trim(last), &to) ||
+	        from > to || to >= MAX_CPUS) {
+		return config_fail(p,
+		        "%s must be a list of processors from 0 to %u, such as 1 or 0,2-3, not "
+		        "'%.*s'",
+		        key, MAX_CPUS - 1U, quote_len(item), item.p);
+	}
+	for (uint64_t i = from; i <= to; i++) {
+		p->vm->cpu_mask |= BIT64(i);
+	}
+	return 0;
+}
+
+static int set_cpu(struct parser *p, const char *key, struct slice value)
+{
+	size_t start = 0;
+
+	p->vm->cpu_line = p->line;
+	for (size_t i = 0; i <= value.len; i++) {
+		if (i == value.len || value.p[i] == ',') {
+			struct slice item = {value.p + start, i - start};
+			int err = set_cpu_range(p, key, slice_trim(item));
+
+			if (err) {
+				return err;
+			}
+			start = i + 1;
+		}
+	}
+	return 0;
+}
+
+static int set_weight(struct parser *p, const char *key, struct slice value)
+{
+	uint64_t n;
+
+	if (!value_u64(value, &n) || n == 0 || n > CONFIG_WEIGHT_MAX) {
+		return config_fail(p, "%s must be a number from 1 to %u, not '%.*s'", key,
+		        CONFIG_WEIGHT_MAX, quote_len(value), value.p);
+	}
+	p->vm->weight = (uint32_t)n;
+	return 0;
+}
+
 const struct section config_host_section = {
-        .n = 3,
+        .n = 4,
         .keys =
                 {
                         {.name = "console", .set = set_console},
                         {.name = "log", .set = set_log},
                         {.name = "vmx", .set = set_vmx},
+                        {.name = "monitor_key", .set = set_monitor_key},
                 },
 };
 
 const struct section config_vm_section = {
-        .n = 7,
+        .n = 11,
         .keys =
                 {
                         {.name = "vcpus", .set = set_vcpus},
@@ -250,5 +360,9 @@ const struct section config_vm_section = {
                         {.name = "cmdline", .may_be_empty = true, .set = set_cmdline},
                         {.name = "smbios", .set = set_smbios},
                         {.name = "machine", .set = set_machine},
+                        {.name = "autostart", .set = set_autostart},
+                        {.name = "cpu", .set = set_cpu},
+                        {.name = "weight", .set = set_weight},
+                        {.name = "testdev", .set = set_testdev},
                 },
 };

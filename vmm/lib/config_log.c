@@ -26,6 +26,20 @@ static void log_vmx(uint32_t off, uint32_t force)
 	log_info("config: host: vmx = %s", used ? list : "(everything the processor grants)");
 }
 
+static void log_cpus(const struct config_vm *vm)
+{
+	char list[4 * MAX_CPUS];
+	size_t used = 0;
+
+	for (unsigned i = 0; i < MAX_CPUS && used < sizeof(list); i++) {
+		if (vm->cpu_mask & BIT64(i)) {
+			used += fmt_print(
+			        list + used, sizeof(list) - used, "%s%u", used ? "," : "", i);
+		}
+	}
+	log_info("config: vm.%s: cpu = %s", vm->name, used ? list : "(any)");
+}
+
 static void log_vm(const struct config_vm *vm)
 {
 	log_info("config: vm.%s: vcpus = %u", vm->name, vm->vcpus);
@@ -37,12 +51,21 @@ static void log_vm(const struct config_vm *vm)
 	log_info("config: vm.%s: cmdline = %s", vm->name, vm->cmdline);
 	log_info("config: vm.%s: smbios = %s", vm->name,
 	        vm->smbios == SMBIOS_HYPERV ? "hyperv" : "candela");
+	log_info("config: vm.%s: autostart = %s", vm->name, vm->manual ? "no" : "yes");
+	log_cpus(vm);
+	log_info("config: vm.%s: weight = %u", vm->name, vm->weight);
+	log_info("config: vm.%s: testdev = %s", vm->name, vm->testdev ? "on" : "off");
 }
 
 void config_log(const struct config *cfg)
 {
 	log_info("config: host: log = %s", level_names[cfg->log_level]);
 	log_vmx(cfg->vmx_off, cfg->vmx_force);
+	if (cfg->monitor_key) {
+		log_info("config: host: monitor_key = ^%c", cfg->monitor_key + '@');
+	} else {
+		log_info("config: host: monitor_key = none");
+	}
 	for (uint32_t i = 0; i < cfg->n_vms; i++) {
 		log_vm(&cfg->vms[i]);
 	}

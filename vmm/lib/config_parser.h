@@ -6,7 +6,7 @@
 #include "vmm/lib/config.h"
 #include "vmm/lib/config_value.h"
 
-enum { MAX_KEYS = 8 }; /* of one section */
+enum { MAX_KEYS = 16 }; /* of one section */
 
 struct parser {
 	struct config *cfg;

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The monitor: the operator's command line on the host's console. docs/monitor.md is its manual.
+ *
+ * Input is fed byte by byte and worked on by the boot CPU's loop, between guest runs; nothing
+ * in it waits. A command that needs another CPU (a vCPU's registers) returns MONITOR_PENDING and
+ * calls monitor_done() when its answer is complete; the next command starts after that.
+ */
+#ifndef VMM_MONITOR_H
+#define VMM_MONITOR_H
+
+#include "vmm/lib/config.h"
+#include "vmm/lib/out.h"
+#include "vmm/lib/types.h"
+
+struct vm;
+
+#define MONITOR_PROMPT "candela> "
+#define MONITOR_ARGS_MAX 16U
+#define MONITOR_LINE_MAX 256U
+
+/* What a command returns. */
+enum monitor_result {
+	MONITOR_DONE,
+	MONITOR_PENDING, /* monitor_done() follows, from any CPU */
+};
+
+/* How the Tab key completes an argument. */
+enum monitor_arg {
+	MONITOR_ARG_NONE,
+	MONITOR_ARG_VM,      /* a VM's name */
+	MONITOR_ARG_COMMAND, /* a command's name */
+	MONITOR_ARG_WORDS,   /* one of command->words */
+};
+
+struct monitor_command {
+	const char *name;
+	const char *args;    /* for help: "VM N" */
+	const char *summary; /* for the list of all: one short sentence without a full stop */
+	const char *help;    /* for help COMMAND: the rest, lines ending in "\n" */
+	unsigned min_args, max_args; /* without the name itself */
+	enum monitor_arg complete[3];
+	const char *const *words; /* NULL-terminated */
+	/* argv[0] is the name; argv[argc] is NULL. Write to out; errors by monitor_error(). */
+	enum monitor_result (*run)(struct out *out, unsigned argc, char *const argv[]);
+};
+
+/* The commands, in the order help lists them; NULL-terminated (vmm/monitor_table.c). */
+extern const struct monitor_command *const monitor_commands[];
+
+/* One line "error: ..." in the answer. */
+void monitor_error(struct out *out, const char *fmt, ...) __printf(2, 3);
+/* The VM named so; NULL after saying that there is none. */
+struct vm *monitor_find_vm(struct out *out, const char *name);
+/* A number, decimal or 0x hexadecimal; false after an error that names 'what'. */
+__must_check bool monitor_number(
+        struct out *out, const char *text, const char *what, uint64_t *value);
+/* The answer of a command that returned MONITOR_PENDING is complete. Any CPU, no lock held. */
+void monitor_done(void);
+
+/* --- for vmm/main.c --- */
+
+/* Before the first input. The front console and the line belong to devices/backend/chr_console.h.
+ */
+void monitor_init(const struct config *config);
+
+#endif
