@@ -15,6 +15,7 @@
 #include "vmm/lib/limits.h"
 #include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
+#include "vmm/pv.h"
 #include "vmm/vm.h"
 
 /*
@@ -38,8 +39,6 @@ struct leaf {
 #define BASIC_LEAVES 0x17U
 #define EXT_BASE 0x80000000U
 #define EXT_LEAVES 9U
-#define HV_BASE 0x40000000U
-#define HV_LEAVES 0x100U
 #define CACHE_SUBLEAVES 6U
 #define STRUCTURED_SUBLEAVES 2U
 
@@ -283,7 +282,7 @@ void cpuid_policy_init(const struct virt_caps *caps, uint64_t tsc_hz, uint64_t l
 	extended_leaves(caps);
 	control_bits();
 	/* No interface beyond the name: a guest that does not know it finds zeros. */
-	policy.hv.regs.eax = HV_BASE;
+	policy.hv.regs.eax = PV_CPUID_BASE;
 	memcpy(&policy.hv.regs.ebx, hv_signature, 4);
 	memcpy(&policy.hv.regs.ecx, hv_signature + 4, 4);
 	memcpy(&policy.hv.regs.edx, hv_signature + 8, 4);
@@ -368,9 +367,11 @@ void cpuid_guest(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpui
 		l = &policy.basic[leaf];
 	} else if (leaf - EXT_BASE < EXT_LEAVES) {
 		l = &policy.ext[leaf - EXT_BASE];
-	} else if (leaf - HV_BASE < HV_LEAVES) {
+	} else if (leaf - PV_CPUID_BASE < PV_CPUID_LEAVES) {
 		*out = (struct cpuid_regs){0, 0, 0, 0};
-		if (leaf == HV_BASE) {
+		if (vcpu->pv) {
+			vcpu->vm->pv->cpuid(vcpu, leaf, out);
+		} else if (leaf == PV_CPUID_BASE) {
 			*out = policy.hv.regs;
 		}
 		return;

@@ -12,6 +12,7 @@
 #include "vmm/lapic.h"
 #include "vmm/msr_mtrr.h"
 #include "vmm/msr_regs.h"
+#include "vmm/pv.h"
 #include "vmm/vm.h"
 
 /* Of interest to this file alone; vmm/x86.h has the others. */
@@ -158,6 +159,18 @@ static bool x2apic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	return lapic_msr_write(&vcpu->lapic, msr, value);
 }
 
+/* --- the paravirtual interface's --- */
+
+static bool pv_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	return vcpu->pv && vcpu->vm->pv->msr_read(vcpu, msr, value);
+}
+
+static bool pv_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	return vcpu->pv && vcpu->vm->pv->msr_write(vcpu, msr, value);
+}
+
 /* --- identification and features --- */
 
 static bool feature_control_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
@@ -250,6 +263,7 @@ static const struct msr_range ranges[] = {
         {MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, tsc_deadline_read, tsc_deadline_write},
         {MSR_X2APIC_BASE, MSR_X2APIC_LAST, x2apic_read, x2apic_write},
         {MSR_IA32_XSS, MSR_IA32_XSS, msr_xss_read, msr_xss_write},
+        {PV_MSR_FIRST, PV_MSR_LAST, pv_read, pv_write},
         {MSR_IA32_EFER, MSR_IA32_EFER, msr_reg_read, msr_efer_write},
         {MSR_IA32_STAR, MSR_IA32_STAR, msr_live_read, msr_star_write},
         {MSR_IA32_LSTAR, MSR_IA32_CSTAR, msr_live_read, msr_live_address_write},
@@ -308,6 +322,9 @@ bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 
 void msr_reset(struct vcpu *vcpu, bool power_on)
 {
+	if (vcpu->pv) {
+		vcpu->vm->pv->vcpu_reset(vcpu, power_on);
+	}
 	/* [SDM3] table "IA-32 and Intel 64 Processor States": INIT leaves MSRs as they are. */
 	if (!power_on) {
 		return;

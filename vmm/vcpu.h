@@ -120,6 +120,7 @@ enum vcpu_request {
 	VCPU_REQ_STOP,         /* the VM is being reset or stopped: leave the loop */
 	VCPU_REQ_RESET,        /* power-on state, then wait for SIPI */
 	VCPU_REQ_CALL,         /* vcpu->call */
+	VCPU_REQ_PV,           /* vm->pv->serve() */
 };
 
 /* Those that event_prepare_entry() serves and clears; the others are the loop's. */
@@ -147,6 +148,7 @@ struct vcpu {
 	uint32_t index; /* (c) in vm->vcpus; also the initial APIC id */
 	uint32_t cpu;   /* [sched] physical CPU whose queue it is on */
 	void *virt;     /* (c) the back end's part: struct vmx_vcpu */
+	void *pv;       /* (c) the paravirtual interface's part: struct hv_vcpu; NULL = none */
 
 	uint32_t attention;     /* (v) 1 = an event may wait, besides what requests say */
 	uint64_t requests;      /* [a] bits of enum vcpu_request */

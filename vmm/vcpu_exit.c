@@ -8,6 +8,7 @@
 #include "vmm/lapic.h"
 #include "vmm/mmio_emul.h"
 #include "vmm/msr.h"
+#include "vmm/pv.h"
 #include "vmm/task_switch.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
@@ -45,6 +46,12 @@ static enum exit_action undefined(struct vcpu *vcpu, const struct vcpu_exit *exi
 {
 	(void)exit;
 	return vcpu_fault_noerr(vcpu, X86_UD);
+}
+
+/* Without an interface that CPUID announces, VMCALL is no instruction of ours. */
+static enum exit_action hypercall(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	return vcpu->pv ? vcpu->vm->pv->hypercall(vcpu) : undefined(vcpu, exit);
 }
 
 static enum exit_action privileged(struct vcpu *vcpu, const struct vcpu_exit *exit)
@@ -178,7 +185,7 @@ static exit_handler *const handlers[EXIT_KIND_COUNT] = {
         [EXIT_PAUSE] = skip,
         [EXIT_MWAIT] = undefined,
         [EXIT_EXCEPTION] = exception,
-        [EXIT_HYPERCALL] = undefined, /* no interface is announced in CPUID */
+        [EXIT_HYPERCALL] = hypercall,
         [EXIT_UNDEFINED] = undefined,
         [EXIT_PRIVILEGED] = privileged,
         [EXIT_CACHE] = skip,

@@ -6,6 +6,7 @@
 #include "vmm/event.h"
 #include "vmm/hw/clock.h"
 #include "vmm/hw/timer.h"
+#include "vmm/pv.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
@@ -35,6 +36,9 @@ static bool serve_requests(struct vcpu *vcpu)
 	}
 	if (req & BIT64(VCPU_REQ_SIPI)) {
 		vcpu_sipi(vcpu, (uint8_t)__atomic_load_n(&vcpu->sipi_vector, __ATOMIC_RELAXED));
+	}
+	if (req & BIT64(VCPU_REQ_PV)) {
+		vcpu->vm->pv->serve(vcpu);
 	}
 	if (req & BIT64(VCPU_REQ_FLUSH_GUEST)) {
 		cpu_virt->flush_guest_tlb(vcpu);

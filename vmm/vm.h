@@ -19,6 +19,8 @@
 #include "vmm/lib/types.h"
 #include "vmm/vcpu.h"
 
+struct pv_ops;
+
 enum vm_state { VM_OFF, VM_RUNNING, VM_DEAD };
 
 enum vm_request {
@@ -63,6 +65,8 @@ struct vm {
 	struct vcpu *vcpus[MAX_VCPUS]; /* (c) */
 
 	void *virt;                                 /* (c) the back end's part: struct vmx_vm */
+	const struct pv_ops *pv;                    /* (c) vmm/pv.h; NULL = none */
+	void *pv_vm;                                /* (c) its part: struct hv_vm */
 	void *platform;                             /* (c) struct platform of devices/platform.c */
 	const struct vm_platform_ops *platform_ops; /* (c) */
 

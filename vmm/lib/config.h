@@ -37,6 +37,41 @@ enum vmx_option {
 /* Short names as written in the file; index is enum vmx_option. */
 extern const char *const vmx_option_names[VMX_OPT_COUNT];
 
+/* Parts of the Hyper-V interface, as a VM's hyperv = on,-name,+name lists them; bit = 1U << value.
+ */
+enum hv_feature {
+	HV_VP_RUNTIME,                 /* vpruntime: MSR */
+	HV_REF_COUNT,                  /* refcount: reference time by MSR */
+	HV_REF_TSC,                    /* reftsc: reference time by a page */
+	HV_FREQ_MSRS,                  /* freq: TSC and APIC frequency MSRs */
+	HV_INVARIANT_TSC,              /* invtsc: only where the host's is */
+	HV_APIC_MSRS,                  /* apic: EOI, ICR, TPR, VP assist MSRs */
+	HV_RESET,                      /* reset: MSR */
+	HV_IDLE,                       /* idle: guest idle MSR */
+	HV_CRASH,                      /* crash: panic MSRs */
+	HV_SYNIC,                      /* synic */
+	HV_STIMER,                     /* stimer: synthetic timers */
+	HV_STIMER_DIRECT_MODE,         /* direct: of those */
+	HV_POST,                       /* post: message hypercall */
+	HV_SIGNAL,                     /* signal: event hypercall */
+	HV_XMM,                        /* xmm: fast input in XMM registers */
+	HV_TLB_FLUSH,                  /* tlbflush: hypercalls, and the hint to use them */
+	HV_IPI,                        /* ipi: hypercalls, and the hint */
+	HV_EX_MASKS,                   /* exmasks: the forms for more than 64 VPs */
+	HV_RELAXED,                    /* relaxed: hint about watchdogs */
+	HV_NO_AUTO_EOI,                /* noautoeoi: hint */
+	HV_SPIN_WAIT,                  /* spinwait: long spin notification */
+	HV_EXT_CALLS,                  /* extcall: extended hypercalls */
+	HV_DEFAULT_COUNT,              /* those above are on by default */
+	HV_VP_REGS = HV_DEFAULT_COUNT, /* vpregs: get and set VP registers */
+	HV_START_VP,                   /* startvp */
+	HV_APIC_HINT,                  /* apichint: recommend the APIC MSRs */
+	HV_FEATURE_COUNT
+};
+
+/* Short names as written in the file; index is enum hv_feature. */
+extern const char *const hv_feature_names[HV_FEATURE_COUNT];
+
 enum smbios_strings { SMBIOS_CANDELA, SMBIOS_HYPERV };
 
 struct config_vm {
@@ -50,11 +85,13 @@ struct config_vm {
 	uint32_t initrd_line;
 	char cmdline[MAX_CMDLINE_LEN];
 	enum smbios_strings smbios;
-	bool manual;       /* autostart = no: the operator starts it */
-	bool testdev;      /* the devices test kernels look for: docs/hardware.md */
-	uint64_t cpu_mask; /* physical CPUs its vCPUs may run on, by index; 0 = any */
-	uint32_t cpu_line; /* of that key */
-	uint32_t weight;   /* share of a contended CPU, against other VMs': 1..CONFIG_WEIGHT_MAX */
+	bool manual;          /* autostart = no: the operator starts it */
+	bool testdev;         /* the devices test kernels look for: docs/hardware.md */
+	uint64_t cpu_mask;    /* physical CPUs its vCPUs may run on, by index; 0 = any */
+	uint32_t cpu_line;    /* of that key */
+	bool hyperv;          /* the Hyper-V interface is there */
+	uint32_t hv_features; /* 1U << enum hv_feature */
+	uint32_t weight; /* share of a contended CPU, against other VMs': 1..CONFIG_WEIGHT_MAX */
 };
 
 #define CONFIG_WEIGHT_DEFAULT 100U
@@ -64,9 +101,9 @@ struct config_vm {
 struct config {
 	enum log_level log_level;
 	uint8_t monitor_key; /* control character that goes to the monitor and back; 0 = none */
-	uint32_t vmx_off;   /* 1U << enum vmx_option: -name, do without */
-	uint32_t vmx_force; /* +name: use it although this processor is known to do it wrong */
-	uint32_t n_vms;     /* 1..MAX_VMS after a successful parse */
+	uint32_t vmx_off;    /* 1U << enum vmx_option: -name, do without */
+	uint32_t vmx_force;  /* +name: use it although this processor is known to do it wrong */
+	uint32_t n_vms;      /* 1..MAX_VMS after a successful parse */
 	struct config_vm vms[MAX_VMS];
 };
 

@@ -29,6 +29,34 @@ const char *const vmx_option_names[VMX_OPT_COUNT] = {
         [VMX_OPT_EPT1G] = "ept1g",
         [VMX_OPT_EPTAD] = "eptad",
 };
+const char *const hv_feature_names[HV_FEATURE_COUNT] = {
+        [HV_VP_RUNTIME] = "vpruntime",
+        [HV_REF_COUNT] = "refcount",
+        [HV_REF_TSC] = "reftsc",
+        [HV_FREQ_MSRS] = "freq",
+        [HV_INVARIANT_TSC] = "invtsc",
+        [HV_APIC_MSRS] = "apic",
+        [HV_RESET] = "reset",
+        [HV_IDLE] = "idle",
+        [HV_CRASH] = "crash",
+        [HV_SYNIC] = "synic",
+        [HV_STIMER] = "stimer",
+        [HV_STIMER_DIRECT_MODE] = "direct",
+        [HV_POST] = "post",
+        [HV_SIGNAL] = "signal",
+        [HV_XMM] = "xmm",
+        [HV_TLB_FLUSH] = "tlbflush",
+        [HV_IPI] = "ipi",
+        [HV_EX_MASKS] = "exmasks",
+        [HV_RELAXED] = "relaxed",
+        [HV_NO_AUTO_EOI] = "noautoeoi",
+        [HV_SPIN_WAIT] = "spinwait",
+        [HV_EXT_CALLS] = "extcall",
+        [HV_VP_REGS] = "vpregs",
+        [HV_START_VP] = "startvp",
+        [HV_APIC_HINT] = "apichint",
+};
+_Static_assert(HV_FEATURE_COUNT < 32, "hv_features is a 32-bit mask");
 _Static_assert(VMX_OPT_COUNT < 32, "vmx_off is a 32-bit mask");
 
 /* "error, warn or info" for messages. */

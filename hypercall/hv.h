@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Hyper-V interface of a VM from the inside: what its parts share. vmm/ sees it through
+ * vmm/pv.h only, vmbus/ through hypercall/synic.h only.
+ *
+ * Each part is x.c with the MSRs, calls and state of one section of the TLFS; hv.c wires them,
+ * hv_cpuid.c announces them, hv_msr.c and hypercall_table.c are the tables that lead to them.
+ */
+#ifndef HYPERCALL_HV_H
+#define HYPERCALL_HV_H
+
+#include "hypercall/stimer.h"
+#include "hypercall/synic.h"
+#include "hypercall/tlfs.h"
+#include "vmm/lib/config.h"
+#include "vmm/lib/spinlock.h"
+#include "vmm/pv.h"
+#include "vmm/vm.h"
+
+/* One VM's; plain values that a reset puts back are in the first struct. */
+struct hv_vm {
+	struct vm *vm;     /* (c) */
+	uint32_t features; /* (c) 1U << enum hv_feature, as granted */
+
+	struct spinlock lock;     /* the MSRs below: partition-wide, written by any vCPU */
+	uint64_t guest_os_id;     /* [lock], read anywhere */
+	uint64_t hypercall_msr;   /* [lock], read anywhere */
+	uint64_t reference_tsc;   /* [lock] */
+	uint64_t invariant_tsc;   /* [lock] */
+	uint64_t crash[5];        /* [lock] P0-P4 */
+	uint8_t *hypercall_page;  /* (c) host-owned overlay pages */
+	uint8_t *reference_page;  /* (c) */
+	uint64_t tsc_scale;       /* (c) 2^64 * 10 MHz / TSC frequency */
+	struct synic_ports ports; /* hypercall/synic.h */
+};
+
+/* One vCPU's. VP index = vcpu->index. */
+struct hv_vcpu {
+	struct vcpu *vcpu;    /* (c) */
+	uint64_t vp_assist;   /* (v) MSR */
+	uint8_t *assist_page; /* (c) overlay */
+	struct synic synic;   /* hypercall/synic.h */
+	struct stimer stimers[HV_STIMER_COUNT];
+	uint8_t call_buf[4096]; /* (v) a hypercall's input, copied once */
+	uint8_t call_out[4096]; /* (v) its output, before it is copied out */
+};
+
+static inline struct hv_vm *hv_vm(const struct vm *vm)
+{
+	return vm->pv_vm;
+}
+
+static inline struct hv_vcpu *hv_vcpu(const struct vcpu *vcpu)
+{
+	return vcpu->pv;
+}
+
+static inline bool hv_has(const struct vm *vm, enum hv_feature feature)
+{
+	return (hv_vm(vm)->features & (1U << feature)) != 0;
+}
+
+/* --- hv.c: for vmm/main.c --- */
+
+/* Give a VM the interface its configuration asks for; before it starts. -ENOMEM. */
+__must_check int hv_attach(struct vm *vm);
+
+/* --- hv_cpuid.c --- */
+void hv_cpuid(struct vcpu *vcpu, uint32_t leaf, struct cpuid_regs *out);
+
+/* --- hv_msr.c: the table of MSRs; the handlers are with their parts --- */
+bool hv_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool hv_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* --- ref_time.c --- */
+/* 100 ns since the VM was created, by its TSC; the same on every vCPU, and what the page gives. */
+uint64_t hv_reference_time(const struct vm *vm);
+/* The earliest host clock at which hv_reference_time() has reached it; ~0 beyond. */
+uint64_t hv_reference_to_host_ns(const struct vm *vm, uint64_t reference);
+
+/* --- hypercall.c --- */
+enum exit_action hv_hypercall(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The synthetic interrupt controller of a vCPU: sixteen sources (SINTs), each with a message
+ * slot, a queue behind it and 2048 event flags; and the ports through which guests reach the host.
+ *
+ * Context: posting and signalling from any CPU, no lock held that a device's callback may want; the
+ * vCPU's lock is a leaf but for posting to the local APIC.
+ * Specs: [TLFS] "Virtual Interrupts" ("Synthetic Interrupt Controller"), "Inter-Partition
+ * Communication".
+ */
+#ifndef HYPERCALL_SYNIC_H
+#define HYPERCALL_SYNIC_H
+
+#include "hypercall/tlfs.h"
+#include "vmm/lib/out.h"
+#include "vmm/lib/spinlock.h"
+#include "vmm/lib/types.h"
+
+struct vcpu;
+struct vm;
+
+#define SYNIC_QUEUE 16U /* messages that wait behind a slot, for each SINT */
+#define SYNIC_PORTS 32U /* ports a VM can have */
+
+struct synic_sint {
+	uint64_t msr;                         /* [lock] */
+	uint32_t head, count;                 /* [lock] */
+	struct hv_message queue[SYNIC_QUEUE]; /* [lock] */
+};
+
+struct synic {
+	struct vcpu *vcpu; /* (c) */
+	struct spinlock lock;
+	uint64_t scontrol, siefp, simp; /* [lock] MSRs */
+	uint8_t *message_page;          /* (c) host-owned overlay: 16 slots */
+	uint8_t *event_page;            /* (c) host-owned overlay: 16 x 2048 flags */
+	uint32_t timers_waiting;        /* [lock] bit n = timer n's expiry waits for its slot */
+	struct synic_sint sints[HV_SINT_COUNT];
+};
+
+/* --- towards the guest --- */
+
+/*
+ * Queue a message for vCPU 'vp', source 'sint'. 0; -EAGAIN when its queue is full; -EINVAL for a
+ * vCPU, a source or a size there is not. Delivered as soon as the guest's slot is free.
+ */
+__must_check int synic_post_message(struct vm *vm, uint32_t vp, uint32_t sint, uint32_t type,
+        uint64_t sender, const void *payload, uint32_t size);
+/*
+ * Set event flag 'flag' of source 'sint' and interrupt when it was clear. 0; -EINVAL; -ENXIO when
+ * the guest has that source masked or its event page or controller off.
+ */
+__must_check int synic_signal_event(struct vm *vm, uint32_t vp, uint32_t sint, uint32_t flag);
+
+/* --- from the guest: ports, found by connection id --- */
+
+/*
+ * What a port's owner does with a message (copied, at most HV_MESSAGE_PAYLOAD bytes) or a flag.
+ * Runs in the hypercall, on the caller's vCPU, no lock held. Its status is the call's:
+ * HV_STATUS_INSUFFICIENT_BUFFERS makes guests try again later.
+ */
+struct synic_port_ops {
+	enum hv_status (*message)(void *owner, uint32_t type, const void *payload, uint32_t size);
+	enum hv_status (*event)(void *owner, uint32_t connection_id, uint16_t flag);
+};
+
+struct synic_port {
+	uint32_t first_id, last_id;       /* connection ids it answers to */
+	const struct synic_port_ops *ops; /* NULL members: HV_STATUS_INVALID_CONNECTION_ID */
+	void *owner;
+	bool used;
+};
+
+struct synic_ports {
+	struct spinlock lock;
+	struct synic_port ports[SYNIC_PORTS]; /* [lock] */
+};
+
+/* -EEXIST on overlap, -ENOSPC when full. */
+__must_check int synic_port_add(struct vm *vm, uint32_t first_id, uint32_t last_id,
+        const struct synic_port_ops *ops, void *owner);
+void synic_port_remove(struct vm *vm, uint32_t first_id);
+/* For the hypercalls. */
+enum hv_status synic_port_message(
+        struct vm *vm, uint32_t connection_id, uint32_t type, const void *payload, uint32_t size);
+enum hv_status synic_port_event(struct vm *vm, uint32_t connection_id, uint16_t flag);
+
+/* --- for the rest of hypercall/ --- */
+
+void synic_init(struct synic *synic, struct vcpu *vcpu, uint8_t *message_page, uint8_t *event_page);
+/* Power-on or INIT: [TLFS] has the values; what waits is dropped. */
+void synic_reset(struct synic *synic);
+bool synic_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool synic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+/* The guest ended 'vector', own CPU: look again at the slots of the sources that use it. */
+void synic_eoi(struct synic *synic, uint8_t vector);
+/* A timer of this vCPU expired in message mode; stimer_message() fills it when it is delivered. */
+void synic_timer_expired(struct synic *synic, unsigned timer);
+void synic_dump(const struct synic *synic, struct out *out);
+
+#endif
