@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The monitor's commands, one object each, defined in the file that carries it out. */
+#ifndef VMM_MONITOR_COMMANDS_H
+#define VMM_MONITOR_COMMANDS_H
+
+#include "vmm/monitor.h"
+
+extern const struct monitor_command monitor_cmd_help; /* vmm/monitor_help.c */
+
+#endif

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The monitor's commands, in the order in which help lists them.
+// Specs: docs/monitor.md.
+#include "vmm/monitor_commands.h"
+
+const struct monitor_command *const monitor_commands[] = {
+        &monitor_cmd_help,
+        NULL,
+};
