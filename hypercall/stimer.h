@@ -8,20 +8,20 @@
 #define HYPERCALL_STIMER_H
 
 #include "hypercall/tlfs.h"
-#include "vmm/hw/timer.h"
 #include "vmm/lib/out.h"
 #include "vmm/lib/types.h"
+#include "vmm/vcpu_timer.h"
 
 struct vcpu;
 
 struct stimer {
-	struct vcpu *vcpu;   /* (c) */
-	uint32_t index;      /* (c) 0..3 */
-	uint64_t config;     /* (v) MSR */
-	uint64_t count;      /* (v) MSR */
-	uint64_t due;        /* (v) reference time of the next expiry; 0 = not armed */
-	uint64_t expired_at; /* (v) reference time the waiting message says */
-	struct timer timer;  /* (v) on the vCPU's CPU */
+	struct vcpu *vcpu;       /* (c) */
+	uint32_t index;          /* (c) 0..3 */
+	uint64_t config;         /* (v) MSR */
+	uint64_t count;          /* (v) MSR */
+	uint64_t due;            /* (v) reference time of the next expiry; 0 = not armed */
+	uint64_t expired_at;     /* (v) reference time the waiting message says */
+	struct vcpu_timer timer; /* (v) */
 };
 
 void stimer_init(struct stimer *t, struct vcpu *vcpu, uint32_t index);

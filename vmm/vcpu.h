@@ -169,11 +169,12 @@ struct vcpu {
 	uint64_t misc_enable; /* (v) */
 	bool io_breakpoints;  /* (v) DR7 watches ports: vmm/dr.c */
 
-	struct lapic lapic;      /* (v) but for its [a] fields */
-	uint64_t halted_tsc;     /* (v) when it went to sleep in HLT */
-	uint64_t exit_tsc;       /* (v) host TSC at the last exit */
-	struct vcpu_stats stats; /* (v), read anywhere */
-	const char *kill_reason; /* (v) */
+	struct vcpu_timer *timers; /* (c) all of them, see vmm/vcpu_timer.h */
+	struct lapic lapic;        /* (v) but for its [a] fields */
+	uint64_t halted_tsc;       /* (v) when it went to sleep in HLT */
+	uint64_t exit_tsc;         /* (v) host TSC at the last exit */
+	struct vcpu_stats stats;   /* (v), read anywhere */
+	const char *kill_reason;   /* (v) */
 
 	struct vcpu *next_ready; /* [sched queue lock] */
 	bool queued;             /* [sched queue lock] */

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Timers that follow their vCPU from CPU to CPU.
+// Specs: vmm/vcpu_timer.h.
+#include "vmm/vcpu_timer.h"
+
+#include "vmm/vcpu.h"
+
+static void fire(struct timer *timer)
+{
+	struct vcpu_timer *t = container_of(timer, struct vcpu_timer, timer);
+
+	t->fn(t);
+}
+
+void vcpu_timer_init(struct vcpu_timer *t, struct vcpu *vcpu, void (*fn)(struct vcpu_timer *t))
+{
+	timer_init(&t->timer, fire);
+	t->vcpu = vcpu;
+	t->fn = fn;
+	t->next = vcpu->timers;
+	vcpu->timers = t;
+}
+
+void vcpu_timer_arm(struct vcpu_timer *t, uint64_t deadline_ns)
+{
+	if (deadline_ns == TIMER_NEVER) {
+		vcpu_timer_cancel(t);
+		return;
+	}
+	timer_arm(&t->timer, t->vcpu->cpu, deadline_ns);
+}
+
+void vcpu_timer_cancel(struct vcpu_timer *t)
+{
+	timer_cancel(&t->timer);
+}
+
+void vcpu_timers_move(struct vcpu *vcpu)
+{
+	for (struct vcpu_timer *t = vcpu->timers; t; t = t->next) {
+		if (t->timer.queued) {
+			timer_arm(&t->timer, vcpu->cpu, t->timer.deadline_ns);
+		}
+	}
+}
