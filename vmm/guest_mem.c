@@ -44,11 +44,48 @@ static inline void copy(void *dst, const void *src, size_t len)
 	}
 }
 
-/* Host address of an access that lies in one region, or NULL. */
-static uint8_t *find_run(const struct guest_mem *mem, uint64_t at, size_t len)
+/* Could an overlay lie at one of these bytes? Mostly no, at the price of a test. */
+static inline bool maybe_overlaid(const struct guest_mem *mem, uint64_t at, uint64_t len)
 {
-	const struct gmem_region *r = find(mem, at);
+	uint64_t filter = __atomic_load_n(&mem->overlay_filter, __ATOMIC_ACQUIRE);
+	uint64_t first = at >> PAGE_SHIFT, last = (at + len - 1) >> PAGE_SHIFT;
 
+	if (filter == 0 || len == 0) {
+		return false;
+	}
+	return first == last ? (filter >> (first % 64)) & 1 : true;
+}
+
+const struct gmem_overlay *gmem_overlay_at(const struct guest_mem *mem, gpa_t gpa)
+{
+	uint64_t page = gpa.v & ~PAGE_MASK;
+
+	if (!maybe_overlaid(mem, gpa.v, 1)) {
+		return NULL;
+	}
+	for (uint32_t i = 0; i < mem->n_overlays; i++) {
+		if (__atomic_load_n(&mem->overlays[i].gpa, __ATOMIC_ACQUIRE) == page) {
+			return &mem->overlays[i];
+		}
+	}
+	return NULL;
+}
+
+/* Host address of an access that lies in one region or one overlay, or NULL. */
+static uint8_t *find_run(const struct guest_mem *mem, uint64_t at, size_t len, bool write)
+{
+	const struct gmem_region *r;
+
+	if (maybe_overlaid(mem, at, len)) {
+		struct gmem_span span;
+
+		if (gmem_map(mem, gpa(at), len, &span) || span.len < len ||
+		        (write && span.read_only)) {
+			return NULL;
+		}
+		return span.hva;
+	}
+	r = find(mem, at);
 	if (!r || len > r->len - (at - r->gpa.v)) {
 		return NULL;
 	}
@@ -83,42 +120,41 @@ int gmem_add(struct guest_mem *mem, gpa_t gpa, void *hva, hpa_t hpa, uint64_t le
 	return 0;
 }
 
-bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len)
+/* Each turn consumes a whole region or ends at an overlay: few turns. */
+static bool accessible(const struct guest_mem *mem, gpa_t at, uint64_t len, bool write)
 {
-	uint64_t at = gpa.v;
-
-	/* Each turn consumes a whole region: at most n_regions turns. */
 	while (len != 0) {
-		const struct gmem_region *r = find(mem, at);
-		uint64_t run;
+		struct gmem_span span;
 
-		if (!r) {
+		if (gmem_map(mem, at, len, &span) || (write && span.read_only)) {
 			return false;
 		}
-		run = r->len - (at - r->gpa.v);
-		if (run >= len) {
-			return true;
-		}
-		at += run;
-		len -= run;
-		if (at == 0) {
+		at = gpa_add(at, span.len);
+		len -= span.len;
+		if (at.v == 0 && len != 0) {
 			return false; /* past the top of the address space */
 		}
 	}
 	return true;
 }
 
+bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len)
+{
+	return accessible(mem, gpa, len, false);
+}
+
 /* A copy that crosses regions, or fails. Exactly one of in and out is set. */
 static int copy_runs(
         const struct guest_mem *mem, gpa_t gpa, uint8_t *in, const uint8_t *out, size_t len)
 {
-	if (!gmem_is_ram(mem, gpa, len)) {
+	if (!accessible(mem, gpa, len, out != NULL)) {
 		return -EFAULT;
 	}
 	while (len != 0) {
 		struct gmem_span span;
 
-		if (gmem_map(mem, gpa, len, &span)) {
+		/* An overlay may have moved since: the guest that raced with itself gets half. */
+		if (gmem_map(mem, gpa, len, &span) || (out && span.read_only)) {
 			return -EFAULT;
 		}
 		if (in) {
@@ -136,35 +172,35 @@ static int copy_runs(
 
 int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len)
 {
-	const struct gmem_region *r = find(mem, gpa.v);
+	const uint8_t *p = find_run(mem, gpa.v, len, false);
 
-	if (r && len <= r->len - (gpa.v - r->gpa.v)) {
-		copy(buf, r->hva + (gpa.v - r->gpa.v), len);
+	if (p) {
+		copy(buf, p, len);
 		return 0;
 	}
-	return r || len == 0 ? copy_runs(mem, gpa, buf, NULL, len) : -EFAULT;
+	return copy_runs(mem, gpa, buf, NULL, len);
 }
 
 int gmem_write(struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len)
 {
-	const struct gmem_region *r = find(mem, gpa.v);
+	uint8_t *p = find_run(mem, gpa.v, len, true);
 
-	if (r && len <= r->len - (gpa.v - r->gpa.v)) {
-		copy(r->hva + (gpa.v - r->gpa.v), buf, len);
+	if (p) {
+		copy(p, buf, len);
 		return 0;
 	}
-	return r || len == 0 ? copy_runs(mem, gpa, NULL, buf, len) : -EFAULT;
+	return copy_runs(mem, gpa, NULL, buf, len);
 }
 
 int gmem_fill(struct guest_mem *mem, gpa_t gpa, uint8_t byte, size_t len)
 {
-	if (!gmem_is_ram(mem, gpa, len)) {
+	if (!accessible(mem, gpa, len, true)) {
 		return -EFAULT;
 	}
 	while (len != 0) {
 		struct gmem_span span;
 
-		if (gmem_map(mem, gpa, len, &span)) {
+		if (gmem_map(mem, gpa, len, &span) || span.read_only) {
 			return -EFAULT;
 		}
 		memset(span.hva, byte, span.len);
@@ -175,14 +211,14 @@ int gmem_fill(struct guest_mem *mem, gpa_t gpa, uint8_t byte, size_t len)
 }
 
 /* Regions are page aligned on both sides: an aligned word never leaves its region. */
-static void *find_word(const struct guest_mem *mem, gpa_t gpa, size_t size)
+static void *find_word(const struct guest_mem *mem, gpa_t gpa, size_t size, bool write)
 {
-	return is_aligned(gpa.v, size) ? find_run(mem, gpa.v, size) : NULL;
+	return is_aligned(gpa.v, size) ? find_run(mem, gpa.v, size, write) : NULL;
 }
 
 int gmem_read_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t *value)
 {
-	const uint64_t *p = find_word(mem, gpa, sizeof(*p));
+	const uint64_t *p = find_word(mem, gpa, sizeof(*p), false);
 
 	if (!p) {
 		return -EFAULT;
@@ -193,7 +229,7 @@ int gmem_read_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t *value)
 
 int gmem_read_u32(const struct guest_mem *mem, gpa_t gpa, uint32_t *value)
 {
-	const uint32_t *p = find_word(mem, gpa, sizeof(*p));
+	const uint32_t *p = find_word(mem, gpa, sizeof(*p), false);
 
 	if (!p) {
 		return -EFAULT;
@@ -204,7 +240,7 @@ int gmem_read_u32(const struct guest_mem *mem, gpa_t gpa, uint32_t *value)
 
 int gmem_cmpxchg_u64(struct guest_mem *mem, gpa_t gpa, uint64_t expect, uint64_t value)
 {
-	uint64_t *p = find_word(mem, gpa, sizeof(*p));
+	uint64_t *p = find_word(mem, gpa, sizeof(*p), true);
 
 	if (!p) {
 		return -EFAULT;
@@ -217,7 +253,7 @@ int gmem_cmpxchg_u64(struct guest_mem *mem, gpa_t gpa, uint64_t expect, uint64_t
 
 int gmem_cmpxchg_u32(struct guest_mem *mem, gpa_t gpa, uint32_t expect, uint32_t value)
 {
-	uint32_t *p = find_word(mem, gpa, sizeof(*p));
+	uint32_t *p = find_word(mem, gpa, sizeof(*p), true);
 
 	if (!p) {
 		return -EFAULT;
@@ -228,7 +264,7 @@ int gmem_cmpxchg_u32(struct guest_mem *mem, gpa_t gpa, uint32_t expect, uint32_t
 	               : -EAGAIN;
 }
 
-int gmem_map(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span)
+int gmem_map_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span)
 {
 	const struct gmem_region *r = find(mem, gpa.v);
 	uint64_t off, run;
@@ -241,6 +277,46 @@ int gmem_map(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_s
 	*span = (struct gmem_span){
 	        .hva = r->hva + off, .hpa = hpa_add(r->hpa, off), .len = len < run ? len : run};
 	return 0;
+}
+
+/* How far a run of RAM reaches before an overlay begins: whole pages after its first. */
+static uint64_t until_overlay(const struct guest_mem *mem, gpa_t gpa, uint64_t len)
+{
+	uint64_t first = gpa.v & ~PAGE_MASK;
+
+	/* By overlays, not by pages: a run may be all of a VM's memory. */
+	for (uint32_t i = 0; i < mem->n_overlays; i++) {
+		uint64_t at = __atomic_load_n(&mem->overlays[i].gpa, __ATOMIC_ACQUIRE);
+
+		if (at != GMEM_NOWHERE && at > first && at - gpa.v < len) {
+			len = at - gpa.v;
+		}
+	}
+	return len;
+}
+
+int gmem_map(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span)
+{
+	const struct gmem_overlay *o;
+	uint64_t off = gpa.v & PAGE_MASK;
+	int err;
+
+	if (!maybe_overlaid(mem, gpa.v, len)) {
+		return gmem_map_ram(mem, gpa, len, span);
+	}
+	o = gmem_overlay_at(mem, gpa);
+	if (o) {
+		*span = (struct gmem_span){.hva = o->hva + off,
+		        .hpa = hpa_add(o->hpa, off),
+		        .len = len < PAGE_SIZE - off ? len : PAGE_SIZE - off,
+		        .read_only = !o->writable};
+		return 0;
+	}
+	err = gmem_map_ram(mem, gpa, len, span);
+	if (!err) {
+		span->len = until_overlay(mem, gpa, span->len);
+	}
+	return err;
 }
 
 void gmem_clear(struct guest_mem *mem)

@@ -4,7 +4,8 @@
  * once, check the copy, use the copy.
  *
  * RAM is a few regions of guest-physical space, each backed by contiguous host memory
- * (2 MiB or larger pages). Everything else in guest-physical space is a hole: devices
+ * (2 MiB or larger pages). Overlay pages of the host lie over it, or over holes; they count as RAM
+ * here, as the guest sees them. Everything else in guest-physical space is a hole: devices
  * (vmm/io_bus.h) or nothing.
  */
 #ifndef VMM_GUEST_MEM_H
@@ -14,6 +15,8 @@
 #include "vmm/lib/types.h"
 
 #define GMEM_MAX_REGIONS 64
+#define GMEM_MAX_OVERLAYS 64
+#define GMEM_NOWHERE (~0ULL)
 
 struct gmem_region {
 	gpa_t gpa;    /* (c) 4 KiB aligned */
@@ -22,17 +25,29 @@ struct gmem_region {
 	hpa_t hpa;    /* (c) contiguous */
 };
 
+/* A host-owned page that lies over whatever is at its place; vmm/overlay.c moves it. */
+struct gmem_overlay {
+	uint64_t gpa;  /* [a] page-aligned; GMEM_NOWHERE = not in place */
+	uint8_t *hva;  /* (c) one page, which lives as long as the VM */
+	hpa_t hpa;     /* (c) */
+	bool writable; /* (c) by the guest */
+	bool exec;     /* (c) */
+};
+
 struct guest_mem {
-	uint64_t size;      /* (c) bytes of RAM its owner asked for */
-	uint32_t n_regions; /* (c) */
-	uint32_t pad;
-	struct gmem_region regions[GMEM_MAX_REGIONS]; /* (c) sorted by gpa */
+	uint64_t size;           /* (c) bytes of RAM its owner asked for */
+	uint32_t n_regions;      /* (c) */
+	uint32_t n_overlays;     /* (c) after the VM was made */
+	uint64_t overlay_filter; /* [a] bit n: an overlay's page number is n modulo 64 */
+	struct gmem_overlay overlays[GMEM_MAX_OVERLAYS]; /* where two meet, the first is on top */
+	struct gmem_region regions[GMEM_MAX_REGIONS];    /* (c) sorted by gpa */
 };
 
 /* Add RAM. -EINVAL for misaligned or wrapping ranges, -EEXIST on overlap, -ENOSPC when full. */
 __must_check int gmem_add(struct guest_mem *mem, gpa_t gpa, void *hva, hpa_t hpa, uint64_t len);
 
-/* Copy; -EFAULT, with nothing copied, when any byte is not RAM. len 0 is fine anywhere. */
+/* Copy; -EFAULT, with nothing copied, when any byte is not RAM, or is written and belongs to an
+ * overlay that the guest may only read. len 0 is fine anywhere. */
 __must_check int gmem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len);
 __must_check int gmem_write(struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len);
 __must_check int gmem_fill(struct guest_mem *mem, gpa_t gpa, uint8_t byte, size_t len);
@@ -53,17 +68,25 @@ __must_check int gmem_cmpxchg_u32(
 struct gmem_span {
 	uint8_t *hva;
 	hpa_t hpa;
-	uint64_t len; /* bytes, may be less than asked: the run ends at its region's end */
+	uint64_t len; /* bytes, may be less than asked: the run ends with its region or at an
+	                 overlay */
+	bool read_only;
 };
 
 /* The run of RAM at gpa, at most len bytes. -EFAULT when gpa is not RAM. */
 __must_check int gmem_map(
         const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span);
 
+/* The overlay on top at the page of gpa; NULL = none. */
+const struct gmem_overlay *gmem_overlay_at(const struct guest_mem *mem, gpa_t gpa);
+/* The RAM at gpa, whatever lies over it; -EFAULT when there is none. */
+__must_check int gmem_map_ram(
+        const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span);
+
 /* true when all of [gpa, gpa+len) is RAM. */
 bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len);
 
-/* Contents to zero: a VM's reset gives clean memory. */
+/* RAM to zero, not the overlays: a VM's reset gives clean memory. */
 void gmem_clear(struct guest_mem *mem);
 
 #endif

@@ -57,8 +57,9 @@ struct vm {
 	uint32_t n_pieces;
 
 	struct guest_mem mem;
-	struct io_bus pio;  /* ports */
-	struct io_bus mmio; /* guest-physical holes */
+	struct spinlock overlay_lock; /* moving of mem's overlays; then the second-level tables' */
+	struct io_bus pio;            /* ports */
+	struct io_bus mmio;           /* guest-physical holes */
 	struct irq_router irq;
 
 	uint32_t n_vcpus;              /* (c) */

@@ -10,6 +10,7 @@
  * Check Error Avoidance on Page Size Change".
  */
 #include "vmm/hw/page_alloc.h"
+#include "vmm/lib/bug.h"
 #include "vmm/lib/err.h"
 #include "vmx/ept_memtype.h"
 #include "vmx/vmx_insn_hw.h"
@@ -84,9 +85,61 @@ static void free_table(uint64_t *table, unsigned level)
 	page_free(table, 1);
 }
 
+/* Has every vCPU forgotten what it knew before flush number 'flush'? */
+static bool all_flushed(const struct vm *vm, uint64_t flush)
+{
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		const struct vcpu *vcpu = vm->vcpus[i];
+
+		if (vcpu && vcpu->virt &&
+		        __atomic_load_n(&((const struct vmx_vcpu *)vcpu->virt)->flushes_seen,
+		                __ATOMIC_SEQ_CST) < flush) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Free what no processor can be walking; true when there is room to retire another. */
+static bool reap_locked(struct vm *vm)
+{
+	struct vmx_vm *v = vmx_vm(vm);
+	bool room = false;
+
+	for (unsigned i = 0; i < EPT_RETIRED_MAX; i++) {
+		if (v->retired[i].table && all_flushed(vm, v->retired[i].flush)) {
+			free_table(v->retired[i].table, v->retired[i].level);
+			v->retired[i].table = NULL;
+		}
+		room |= v->retired[i].table == NULL;
+	}
+	return room;
+}
+
+/* The flush that the caller asks for after it has let the lock go is the one to wait for. */
+static void retire_locked(struct vmx_vm *v, uint64_t *table, unsigned level)
+{
+	for (unsigned i = 0; i < EPT_RETIRED_MAX; i++) {
+		if (!v->retired[i].table) {
+			v->retired[i].table = table;
+			v->retired[i].level = level;
+			v->retired[i].flush = __atomic_load_n(&v->flushes, __ATOMIC_SEQ_CST) + 1;
+			return;
+		}
+	}
+	BUG("no room for a table that holds_table() let through");
+}
+
 void ept_destroy(struct vm *vm)
 {
 	struct vmx_vm *v = vmx_vm(vm);
+
+	for (unsigned i = 0; i < EPT_RETIRED_MAX; i++) {
+		if (v->retired[i].table) {
+			free_table(v->retired[i].table, v->retired[i].level);
+			v->retired[i].table = NULL;
+		}
+	}
 
 	if (v->root) {
 		free_table(v->root, LEVELS);
@@ -126,6 +179,23 @@ static int split(uint64_t *slot, unsigned level)
 	}
 	set_entry(slot, virt_to_phys(table).v | EPT_RWX);
 	return 0;
+}
+
+/* Does a table of smaller pages stand where a page of this level would go? */
+static bool holds_table(const struct vmx_vm *v, uint64_t a, unsigned level)
+{
+	const uint64_t *table = v->root;
+
+	for (unsigned l = LEVELS; l > level; l--) {
+		uint64_t entry = table[level_index(a, l)];
+
+		if (entry == 0 || is_leaf(entry, l)) {
+			return false;
+		}
+		table = table_of(entry);
+	}
+	return level > 1 && table[level_index(a, level)] != 0 &&
+	       !is_leaf(table[level_index(a, level)], level);
 }
 
 /* The slot of 'a' at 'level', making and splitting tables on the way. NULL = no memory. */
@@ -184,8 +254,8 @@ static bool range_ok(uint64_t at, uint64_t len, uint64_t end)
 }
 
 /*
- * A table that a large page replaces is freed at once, so that may only happen to a VM whose
- * vCPUs are out of the guest; the flush makes them forget before they enter again.
+ * A table that a large page replaces may still be walked by processors: it is retired, and freed
+ * when all vCPUs have served the flush. While too many wait, pages stay small.
  */
 int ept_map(struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot, enum map_type kind)
 {
@@ -200,9 +270,13 @@ int ept_map(struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot,
 	while (len) {
 		enum memtype type;
 		unsigned level = pick_level(at.v, to.v, len, kind, &type);
-		uint64_t size = level_size(level);
-		uint64_t *slot = walk_make(v, at.v, level);
-		uint64_t old;
+		uint64_t *slot, old, size;
+
+		while (holds_table(v, at.v, level) && !reap_locked(vm)) {
+			level--;
+		}
+		size = level_size(level);
+		slot = walk_make(v, at.v, level);
 
 		if (!slot) {
 			err = -ENOMEM;
@@ -211,7 +285,7 @@ int ept_map(struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot,
 		old = *slot;
 		set_entry(slot, to.v | (uint64_t)type << EPT_TYPE_SHIFT | leaf_rights(prot, level));
 		if (old && !is_leaf(old, level)) {
-			free_table(table_of(old), level - 1);
+			retire_locked(v, table_of(old), level - 1);
 		}
 		changed |= old != 0;
 		at = gpa_add(at, size);

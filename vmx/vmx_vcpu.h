@@ -35,14 +35,25 @@ struct vmx_vcpu {
 	uint64_t pat;         /* (v) as last written: without the PAT controls only remembered */
 	uint64_t live_msrs[LIVE_MSR_COUNT]; /* (v) while not loaded */
 	uint16_t vpid;                      /* (c) 0 = none */
+	uint64_t flushes_seen;              /* [a] vmx_vm->flushes at its last flush */
 };
+
+/* Tables that a large page replaced, until no processor walks them any more: one move of an
+ * overlay page retires one, so a few are enough. */
+#define EPT_RETIRED_MAX 8U
 
 struct vmx_vm {
 	uint64_t *root;       /* (c) EPT level 4 */
 	uint64_t eptp;        /* (c) */
 	struct spinlock lock; /* of the tables */
-	uint8_t *io_bitmaps;  /* (c) two pages, all ones: every port exits */
-	uint8_t *apic_page;   /* (c) the page APIC accesses are recognized by */
+	uint64_t flushes;     /* [a] how often the vCPUs were asked to forget translations */
+	struct {
+		uint64_t *table; /* [lock] NULL = free */
+		unsigned level;
+		uint64_t flush; /* gone from every processor when all vCPUs have served this one */
+	} retired[EPT_RETIRED_MAX];
+	uint8_t *io_bitmaps; /* (c) two pages, all ones: every port exits */
+	uint8_t *apic_page;  /* (c) the page APIC accesses are recognized by */
 };
 
 static inline struct vmx_vcpu *vmx_vcpu(struct vcpu *vcpu)

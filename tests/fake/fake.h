@@ -56,6 +56,10 @@ extern unsigned fake_sched_wakes;  /* calls of sched_wake() */
  * memory at 'tables' (3 pages, first 1 GiB as 2 MiB pages). */
 void fake_long_mode(struct vcpu *vcpu, uint64_t tables);
 
+/* What the last map or unmap of that address said; 0 = unmapped, or never mentioned. */
+enum map_prot fake_mapping(uint64_t at, uint64_t *to, uint64_t *len);
+extern int fake_map_error; /* what map and unmap return instead of doing something */
+
 /* --- vm_fake.c: vm_request() leaves its mark here. --- */
 extern uint32_t fake_vm_requests; /* bits of enum vm_request */
 extern const char *fake_vm_reason;

@@ -160,24 +160,53 @@ static void op_vcpu_reset(struct vcpu *vcpu, bool power_on)
 	fake_vcpu(vcpu)->regs[REG_CR0] = CR0_CD | CR0_NW | CR0_ET;
 }
 
+int fake_map_error;
+static struct {
+	uint64_t at, to, len;
+	enum map_prot prot;
+} map_log[512];
+static unsigned n_maps;
+
+static int record_map(gpa_t at, hpa_t to, uint64_t len, enum map_prot prot)
+{
+	if (fake_map_error) {
+		return fake_map_error;
+	}
+	if (n_maps == ARRAY_SIZE(map_log)) {
+		bug(__FILE__, __LINE__, "more mappings than the fake remembers");
+	}
+	map_log[n_maps].at = at.v;
+	map_log[n_maps].to = to.v;
+	map_log[n_maps].len = len;
+	map_log[n_maps++].prot = prot;
+	return 0;
+}
+
+enum map_prot fake_mapping(uint64_t at, uint64_t *to, uint64_t *len)
+{
+	for (unsigned i = n_maps; i-- > 0;) {
+		if (at - map_log[i].at < map_log[i].len) {
+			*to = map_log[i].to + (at - map_log[i].at);
+			*len = map_log[i].len;
+			return map_log[i].prot;
+		}
+	}
+	*to = *len = 0;
+	return (enum map_prot)0;
+}
+
 static int op_map(
         struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot, enum map_type type)
 {
 	(void)vm;
-	(void)at;
-	(void)to;
-	(void)len;
-	(void)prot;
 	(void)type;
-	return 0;
+	return record_map(at, to, len, prot);
 }
 
 static int op_unmap(struct vm *vm, gpa_t at, uint64_t len)
 {
 	(void)vm;
-	(void)at;
-	(void)len;
-	return 0;
+	return record_map(at, hpa(0), len, (enum map_prot)0);
 }
 
 static bool op_fix_fault(struct vm *vm, gpa_t at, bool fetch)
@@ -256,6 +285,8 @@ struct vm *fake_vm(uint64_t mem_size, unsigned n_vcpus)
 	uint8_t *p = map_ram(mem_size);
 	int err = 0;
 
+	n_maps = 0;
+	fake_map_error = 0;
 	memset(&the_vm, 0, sizeof(the_vm));
 	memset(&the_config, 0, sizeof(the_config));
 	memset(vcpus, 0, sizeof(vcpus));
