@@ -18,6 +18,7 @@
 #include "vmm/hw/pcpu.h"
 #include "vmm/lapic.h"
 #include "vmm/lib/err.h"
+#include "vmm/monitor.h"
 #include "vmm/sched.h"
 #include "vmm/vm.h"
 
@@ -85,7 +86,9 @@ static void init_virt(const struct config *config)
 	cpuid_policy_init(cpu_virt->caps(), clock_tsc_hz(), lapic_timer_hz());
 }
 
-/* The machine around the vCPUs; the first VM has the host's console in front. */
+static struct chr_console *consoles[MAX_VMS];
+
+/* The machine around the vCPUs, with a console each. */
 static int create_platform(struct vm *vm)
 {
 	const uint64_t size = sizeof(struct platform) + sizeof(struct chr_console);
@@ -96,11 +99,41 @@ static int create_platform(struct vm *vm)
 		return -ENOMEM;
 	}
 	chr_console_init(console);
-	if (vm->index == 0) {
-		chr_console_set_front(console);
-	}
+	consoles[vm->index] = console;
 	platform_init(p);
 	return platform_attach(p, vm, &console->chr, clock_wall_seconds());
+}
+
+static void console_show(struct vm *vm, bool all)
+{
+	chr_console_show(consoles[vm->index], all);
+}
+
+static bool console_type(struct vm *vm, uint8_t byte)
+{
+	return chr_console_type(consoles[vm->index], byte);
+}
+
+/* The monitor, and who has the line at first: the first VM that starts by itself. */
+static void init_monitor(const struct config *config)
+{
+	static const struct monitor_ops ops = {
+	        .show = console_show,
+	        .type = console_type,
+	        .rx_space = chr_console_notify_rx,
+	};
+	static const struct chr_console_monitor monitor = {
+	        .rx_byte = monitor_rx,
+	        .tx_space = monitor_tx,
+	};
+	struct vm *front = NULL;
+
+	for (unsigned i = n_vms; i > 0; i--) {
+		front = vms[i - 1]->config->manual ? front : vms[i - 1];
+	}
+	chr_console_set_monitor(&monitor, config->monitor_key);
+	chr_console_set_front(front ? consoles[front->index] : NULL);
+	monitor_init(config, &ops, front);
 }
 
 static void create_vms(const struct boot_info *bi)
@@ -112,6 +145,7 @@ static void create_vms(const struct boot_info *bi)
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}
 	}
+	init_monitor(&bi->config);
 	for (unsigned i = 0; i < n_vms; i++) {
 		vm_request(vms[i], VM_REQ_START, "start");
 	}

@@ -58,10 +58,40 @@ __must_check bool monitor_number(
 /* The answer of a command that returned MONITOR_PENDING is complete. Any CPU, no lock held. */
 void monitor_done(void);
 
+/*
+ * For a command that returns MONITOR_PENDING: fn(out) is called every interval_ns on the boot CPU
+ * until it returns true, when the answer is complete; with until_key a key that is pressed
+ * ends it, too. Called once a command, before it returns.
+ */
+void monitor_repeat(bool (*fn)(struct out *out), uint64_t interval_ns, bool until_key);
+
+/* The line goes to the console of vm when the answer is out; all: with all of its recent output. */
+void monitor_leave(struct vm *vm, bool all);
+/* As if it were typed at the console of vm; false = its serial port takes no more now. */
+__must_check bool monitor_type(struct vm *vm, uint8_t byte);
+uint8_t monitor_key(void); /* 0 = none */
+
 /* --- for vmm/main.c --- */
 
-/* Before the first input. The front console and the line belong to devices/backend/chr_console.h.
+/* What the monitor needs of the consoles (devices/backend/chr_console.h). */
+struct monitor_ops {
+	void (*show)(struct vm *vm, bool all);     /* the line is this VM's from here on */
+	bool (*type)(struct vm *vm, uint8_t byte); /* see monitor_type() */
+	void (*rx_space)(void);                    /* the monitor takes input again */
+};
+
+/*
+ * Before the first input, with the VMs made. front: the VM that has the line; NULL = the monitor
+ * takes it.
  */
-void monitor_init(const struct config *config);
+void monitor_init(const struct config *config, const struct monitor_ops *ops, struct vm *front);
+
+/*
+ * A byte for the monitor; the key is one, also when it was pressed at a guest's console: it
+ * leads here, and back. false = no room now, ops->rx_space() follows. Any CPU, no lock held.
+ */
+__must_check bool monitor_rx(uint8_t byte);
+/* The console has room, and the monitor has the line. Any CPU, no lock held. */
+void monitor_tx(void);
 
 #endif

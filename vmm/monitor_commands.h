@@ -5,6 +5,8 @@
 
 #include "vmm/monitor.h"
 
-extern const struct monitor_command monitor_cmd_help; /* vmm/monitor_help.c */
+extern const struct monitor_command monitor_cmd_help;    /* vmm/monitor_help.c */
+extern const struct monitor_command monitor_cmd_vm;      /* vmm/monitor_vm.c */
+extern const struct monitor_command monitor_cmd_console; /* vmm/monitor_console.c */
 
 #endif

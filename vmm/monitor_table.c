@@ -5,5 +5,7 @@
 
 const struct monitor_command *const monitor_commands[] = {
         &monitor_cmd_help,
+        &monitor_cmd_vm,
+        &monitor_cmd_console,
         NULL,
 };

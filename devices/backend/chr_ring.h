@@ -27,4 +27,12 @@ void chr_ring_put(struct chr_ring *ring, uint8_t byte);
  */
 size_t chr_ring_copy(struct chr_ring *ring, uint64_t *from, void *buf, size_t n);
 
+/* Bytes ever written: the position of the next one. */
+uint64_t chr_ring_written(struct chr_ring *ring);
+/*
+ * Where to begin so that 'at' is seen on a whole line: the beginning of its line when that is near,
+ * or of the first whole line that is kept.
+ */
+uint64_t chr_ring_line_start(struct chr_ring *ring, uint64_t at);
+
 #endif

@@ -3,7 +3,8 @@
 #include "tests/fake/console_fake.h"
 #include <string.h>
 
-static char out[4096], in[1024];
+static char out[262144], in[1024];
+uint32_t fake_console_logs;
 static size_t n_out, n_in, next_in, free_bytes = sizeof(out) - 1;
 
 void fake_console_reset(size_t room)
@@ -50,4 +51,9 @@ size_t console_tx_free(void)
 int console_getc(void)
 {
 	return next_in < n_in ? (unsigned char)in[next_in++] : -1;
+}
+
+uint32_t console_log_lines(void)
+{
+	return fake_console_logs;
 }

@@ -10,5 +10,6 @@ void fake_console_reset(size_t room);
 void fake_console_room(size_t room);
 void fake_console_type(const char *text);
 const char *fake_console_text(void);
+extern uint32_t fake_console_logs; /* what console_log_lines() says */
 
 #endif

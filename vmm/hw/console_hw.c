@@ -54,6 +54,7 @@ static bool debug_port;            /* an emulator listens at 0xE9 */
 static bool polled = true;         /* output waits for the UART */
 static unsigned tx_fifo = 1;       /* (c) bytes it takes when it is empty */
 static uint8_t ier;                /* [lock] */
+static uint32_t log_lines;         /* [a] */
 static struct timer poll_timer;
 static void (*notify_tx)(void), (*notify_rx)(void);
 
@@ -147,6 +148,7 @@ void log_sink(const char *text, size_t len)
 	debug_port_write(text, len);
 	if (tx.size != 0) {
 		(void)console_ring_put_log(&tx, text, len);
+		__atomic_fetch_add(&log_lines, 1, __ATOMIC_RELAXED);
 		if (polled || !present) {
 			drain_polled_locked();
 		} else {
@@ -185,6 +187,11 @@ size_t console_tx_free(void)
 	room = console_ring_free(&tx);
 	spin_unlock(&lock);
 	return room > LOG_RESERVE ? room - LOG_RESERVE : 0;
+}
+
+uint32_t console_log_lines(void)
+{
+	return __atomic_load_n(&log_lines, __ATOMIC_RELAXED);
 }
 
 int console_getc(void)

@@ -22,6 +22,9 @@ size_t console_tx_free(void);
 /* One received byte, or -1. */
 int console_getc(void);
 
+/* Log lines written so far: whoever draws a prompt draws it again when it changes. */
+uint32_t console_log_lines(void);
+
 /* Move bytes between rings and UART; never waits. From host_interrupt() and the poll timer. */
 void console_service(void);
 /* Called from console_service() when output space was freed or input arrived; set by vmm/. */
