@@ -180,7 +180,13 @@ static bool deliver_nmi(struct vcpu *vcpu, bool busy, bool *waits)
 	uint32_t left = __atomic_load_n(&vcpu->nmi_pending, __ATOMIC_ACQUIRE);
 
 	*waits = left != 0;
-	if (left == 0 || busy || cpu_virt->nmi_blocked(vcpu)) {
+	if (left == 0 || busy) {
+		return false;
+	}
+	if (cpu_virt->nmi_blocked(vcpu)) {
+		/* [SDM3] "Handling Multiple NMIs": one is latched; those that came beside it are
+		 * lost. */
+		__atomic_store_n(&vcpu->nmi_pending, 1, __ATOMIC_RELAXED);
 		return false;
 	}
 	left = __atomic_sub_fetch(&vcpu->nmi_pending, 1, __ATOMIC_RELAXED);
