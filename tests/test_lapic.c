@@ -389,6 +389,24 @@ static unsigned receivers(uint32_t icr)
 	return who;
 }
 
+/* A request may wait for its vCPU's turn: what counts is the order they were sent in. */
+START_TEST(init_takes_back_a_sipi)
+{
+	struct vcpu *vcpu = vm->vcpus[2];
+
+	lapic_write(apic[1], LAPIC_ICR_HIGH, 2U << 24);
+	lapic_write(apic[1], LAPIC_ICR, 0x4610);
+	ck_assert(vcpu->requests & BIT64(VCPU_REQ_SIPI));
+	lapic_write(apic[1], LAPIC_ICR, 0x4500);
+	ck_assert(!(vcpu->requests & BIT64(VCPU_REQ_SIPI)));
+	ck_assert(vcpu->requests & BIT64(VCPU_REQ_INIT));
+	lapic_write(apic[1], LAPIC_ICR, 0x4620);
+	lapic_write(apic[1], LAPIC_ICR, 0x4630); /* the first one starts it: too late */
+	ck_assert(vcpu->requests & BIT64(VCPU_REQ_SIPI));
+	ck_assert_uint_eq(vcpu->sipi_vector, 0x20);
+}
+END_TEST
+
 START_TEST(ipi)
 {
 	static const uint8_t cluster_ldr[4] = {0x01, 0x02, 0x11, 0x12};
@@ -747,6 +765,7 @@ int main(void)
 	tcase_add_test(sw, errors);
 	tcase_add_test(sw, error_vector_may_be_illegal_itself);
 	tcase_add_loop_test(sw, ipi, 0, ARRAY_SIZE(ipis));
+	tcase_add_test(sw, init_takes_back_a_sipi);
 	tcase_add_test(sw, disabled_apics);
 	tcase_add_test(sw, x2apic_identity);
 	tcase_add_loop_test(sw, x2apic_msr, 0, ARRAY_SIZE(msrs));

@@ -65,6 +65,15 @@ static void post_nmi(struct vcpu *vcpu)
 	vcpu_request(vcpu, VCPU_REQ_NMI);
 }
 
+/* The first one starts it: the next means nothing, also while the first waits to be served. */
+static void post_sipi(struct vcpu *vcpu, uint8_t vector)
+{
+	if (!(__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE) & BIT64(VCPU_REQ_SIPI))) {
+		__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELEASE);
+		vcpu_request(vcpu, VCPU_REQ_SIPI);
+	}
+}
+
 /* One matching APIC takes it: does it accept? Software-disabled ones take INIT, NMI, SIPI only. */
 static bool deliver_one(struct vcpu *vcpu, const struct apic_msg *msg)
 {
@@ -88,11 +97,12 @@ static bool deliver_one(struct vcpu *vcpu, const struct apic_msg *msg)
 		post_nmi(vcpu);
 		return true;
 	case APIC_DM_INIT:
+		/* A SIPI that came before and was not served yet came too early. */
+		__atomic_fetch_and(&vcpu->requests, ~BIT64(VCPU_REQ_SIPI), __ATOMIC_SEQ_CST);
 		vcpu_request(vcpu, VCPU_REQ_INIT);
 		return true;
 	case APIC_DM_STARTUP:
-		__atomic_store_n(&vcpu->sipi_vector, msg->vector, __ATOMIC_RELEASE);
-		vcpu_request(vcpu, VCPU_REQ_SIPI);
+		post_sipi(vcpu, msg->vector);
 		return true;
 	case APIC_DM_EXTINT:
 		if (!lapic_enabled(apic)) {
