@@ -313,23 +313,44 @@ START_TEST(no_tsc_aux_without_rdtscp)
 }
 END_TEST
 
-/* [SDM3] states after power-up; INIT keeps them. */
+/* [SDM3] "Processor States Following Power-up, Reset, or INIT". */
 START_TEST(reset_of_live_state)
 {
 	uint16_t fcw;
 	uint32_t mxcsr;
 
 	fake_cr2 = 5;
+	fake_dr[0] = 1;
+	fake_dr[3] = 2;
+	fake_dr[6] = 0xffff0ff1;
 	vcpu->xcr0 = 7;
 	fake_msr_set(MSR_IA32_STAR, 5);
-	vmx_ops.vcpu_reset(vcpu, false);
-	ck_assert(fake_cr2 == 5 && vcpu->xcr0 == 7 && msr(MSR_IA32_STAR) == 5);
-	vmx_ops.vcpu_reset(vcpu, true); /* loaded: the processor's registers, too */
+	vmx_ops.vcpu_reset(vcpu, false); /* loaded: the processor's registers, too */
+	ck_assert(fake_cr2 == 0 && fake_dr[0] == 0 && fake_dr[3] == 0 && fake_dr[6] == 0xffff0ff0);
+	ck_assert(vcpu->xcr0 == 7 && msr(MSR_IA32_STAR) == 5);
+	fake_cr2 = 5;
+	vmx_ops.vcpu_reset(vcpu, true);
 	ck_assert(fake_cr2 == 0 && vcpu->xcr0 == 1 && msr(MSR_IA32_STAR) == 0);
 	memcpy(&fcw, vmx_vcpu(vcpu)->fpu, 2);
 	memcpy(&mxcsr, vmx_vcpu(vcpu)->fpu + 24, 4);
 	ck_assert_uint_eq(fcw, 0x37f);
 	ck_assert_uint_eq(mxcsr, 0x1f80);
+}
+END_TEST
+
+/* INIT leaves the caches as they were; power-on has them off. */
+START_TEST(init_keeps_the_caches)
+{
+	static const uint64_t cache_bits[] = {0, CR0_CD, CR0_CD | CR0_NW};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cache_bits); i++) {
+		vmx_ops.set_reg(vcpu, REG_CR0, CR0_PE | CR0_ET | CR0_NE | cache_bits[i]);
+		vmx_ops.vcpu_reset(vcpu, false);
+		ck_assert_uint_eq(vmx_ops.get_reg(vcpu, REG_CR0), CR0_ET | cache_bits[i]);
+	}
+	vmx_ops.set_reg(vcpu, REG_CR0, CR0_PE | CR0_ET);
+	vmx_ops.vcpu_reset(vcpu, true);
+	ck_assert_uint_eq(vmx_ops.get_reg(vcpu, REG_CR0), CR0_ET | CR0_CD | CR0_NW);
 }
 END_TEST
 
@@ -451,7 +472,7 @@ UNIT_MAIN("vmx", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, 
           tcase_add_test(tc, the_whole_extended_state);
           tcase_add_test(tc, a_processor_without_xsave);
           tcase_add_test(tc, no_tsc_aux_without_rdtscp); tcase_add_test(tc, reset_of_live_state);
-          tcase_add_test(tc, the_first_load_sets_up); tcase_add_test(tc, flushes);
-          tcase_add_test(tc, launch_then_resume);
+          tcase_add_test(tc, init_keeps_the_caches); tcase_add_test(tc, the_first_load_sets_up);
+          tcase_add_test(tc, flushes); tcase_add_test(tc, launch_then_resume);
           tcase_add_loop_test(tc, preemption_timer, 0, ARRAY_SIZE(deadlines));
           tcase_add_test(tc, the_hosts_timer_stands_in); tcase_add_test(tc, tsc_offset);)

@@ -163,10 +163,17 @@ static void op_vcpu_destroy(struct vcpu *vcpu)
 
 static void op_vcpu_reset(struct vcpu *vcpu, bool power_on)
 {
+	uint64_t caches = vmx_get_reg(vcpu, REG_CR0) & (CR0_CD | CR0_NW);
+
 	if (power_on) {
 		vmx_live_state_reset(vcpu);
+	} else {
+		vmx_live_state_init();
 	}
 	vmx_reset_regs(vcpu);
+	if (!power_on) {
+		vmx_set_reg(vcpu, REG_CR0, CR0_ET | caches);
+	}
 	vmx_request_window(vcpu, false, false);
 	vmx_flush_guest(vcpu);
 }

@@ -53,6 +53,15 @@ void vmx_live_state_reset(struct vcpu *vcpu)
 	}
 }
 
+void vmx_live_state_init(void)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		cpu_write_dr(i, 0);
+	}
+	cpu_write_dr(6, DR6_RESET);
+	cpu_write_cr2(0);
+}
+
 void vmx_live_state_load(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = vmx_vcpu(vcpu);

@@ -98,6 +98,8 @@ void vmx_requeue_vectoring(struct vcpu *vcpu, uint32_t info);
 
 /* --- vmx_live.c --- */
 void vmx_live_state_reset(struct vcpu *vcpu);
+/* INIT: what it resets of the live state; the vCPU is loaded. */
+void vmx_live_state_init(void);
 void vmx_live_state_load(struct vcpu *vcpu);
 void vmx_live_state_save(struct vcpu *vcpu);
 
