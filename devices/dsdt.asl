@@ -46,6 +46,16 @@ DefinitionBlock ("", "DSDT", 2, "CANDEL", "GEN1", 1)
 				PRT_SLOT (0x000affff, PLAT_GSI_PCI_EVEN, PLAT_GSI_PCI_ODD)
 			})
 
+			// QEMU's firmware configuration: _STA says that no user need see it.
+			Device (FWCF)
+			{
+				Name (_HID, "QEMU0002")
+				Name (_STA, 0x0b)
+				Name (_CRS, ResourceTemplate () {
+					IO (Decode16, PLAT_FW_CFG, PLAT_FW_CFG, 1, PLAT_FW_CFG_LEN)
+				})
+			}
+
 			Device (ISA)
 			{
 				Name (_ADR, 0x00070000)

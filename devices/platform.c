@@ -8,6 +8,7 @@
 #include "vmm/guest_load.h"
 #include "vmm/lapic.h"
 #include "vmm/lib/err.h"
+#include "vmm/lib/out.h"
 #include "vmm/lib/string.h"
 
 /* The DSDT was compiled with these numbers. */
@@ -126,6 +127,7 @@ static void quiesce(struct vm *vm)
 	uart16550_quiesce(&p->com1);
 	uart16550_quiesce(&p->com2);
 	piix4_pm_quiesce(&p->pm);
+	fw_cfg_quiesce(&p->fw_cfg);
 }
 
 static void reset(struct vm *vm)
@@ -146,6 +148,7 @@ static void reset(struct vm *vm)
 	pci_host_reset(&p->host);
 	pci_bus_reset(&p->pci);
 	piix4_pm_reset(&p->pm);
+	fw_cfg_reset(&p->fw_cfg);
 }
 
 static const struct vm_platform_ops platform_ops = {
@@ -169,6 +172,7 @@ void platform_init(struct platform *p)
 	pci_host_init(&p->host);
 	piix4_isa_init(&p->isa);
 	piix4_pm_init(&p->pm, PLAT_PM_BASE);
+	fw_cfg_init(&p->fw_cfg);
 	p->post =
 	        (struct io_range){.base = PLAT_POST, .len = 16, .ops = &void_ops, .kind = IO_FIXED};
 	p->iodelay = (struct io_range){
@@ -204,6 +208,9 @@ static int attach_isa(struct platform *p, struct vm *vm, struct chr *com1, uint6
 	}
 	if (!err) {
 		err = debugcon_attach(&p->debugcon, vm, PLAT_DEBUGCON);
+	}
+	if (!err) {
+		err = fw_cfg_attach(&p->fw_cfg, vm, PLAT_FW_CFG);
 	}
 	if (!err) {
 		err = io_bus_add(&vm->pio, &p->post);
@@ -275,4 +282,5 @@ void platform_dump(const struct platform *p)
 	pci_host_dump(&p->host);
 	pci_bus_dump(&p->pci);
 	piix4_pm_dump(&p->pm);
+	fw_cfg_dump(&p->fw_cfg, &out_log);
 }

@@ -7,6 +7,7 @@
 #define DEVICES_PLATFORM_H
 
 #include "devices/debugcon.h"
+#include "devices/fw_cfg.h"
 #include "devices/i8042.h"
 #include "devices/ioapic.h"
 #include "devices/pci_host.h"
@@ -32,6 +33,7 @@ struct platform {
 	struct pci_host host;
 	struct piix4_isa isa;
 	struct piix4_pm pm;
+	struct fw_cfg fw_cfg;
 	struct io_range post, iodelay; /* ports that only have to exist */
 };
 

@@ -23,6 +23,8 @@
 #define PLAT_COM1 0x3f8
 #define PLAT_COM2 0x2f8
 #define PLAT_PM_BASE 0x400
+#define PLAT_FW_CFG 0x510
+#define PLAT_FW_CFG_LEN 12 /* selector, data; the command address from 0x514 on */
 #define PLAT_PCI_CONFIG 0xcf8
 #define PLAT_RESET_CONTROL 0xcf9
 
