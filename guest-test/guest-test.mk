@@ -1,6 +1,7 @@
 # Guest tests: small multiboot images that each prove claims from the inside.
 # guest-test/NAME/*.c and *.asm plus lib/ become build/guest-test/NAME.elf; benchmarks become
-# build/bench/NAME.elf (tests/bench.mk runs them).
+# build/bench/NAME.elf (tests/bench.mk runs them), guests that end-to-end tests only look at
+# build/gt-tools/NAME.elf.
 
 GT_CFLAGS := -std=gnu11 -I. -I$(B) -g -O2 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -MMD -MP \
 	-ffreestanding -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
@@ -8,12 +9,14 @@ GT_CFLAGS := -std=gnu11 -I. -I$(B) -g -O2 -Wall -Wextra -Werror -Wshadow -Wstric
 	-fno-tree-loop-distribute-patterns -fno-delete-null-pointer-checks
 
 GT_BENCHES := latency
-GT_IMAGES := $(filter-out lib $(GT_BENCHES),$(patsubst guest-test/%/,%,$(wildcard guest-test/*/)))
+GT_TOOLS := beat
+GT_IMAGES := $(filter-out lib $(GT_BENCHES) $(GT_TOOLS),$(patsubst guest-test/%/,%,$(wildcard guest-test/*/)))
 GT_LIB := $(patsubst %,$(B)/gt/%.o,$(wildcard guest-test/lib/*.c guest-test/lib/*.asm))
 
-.PHONY: guest-images bench-images
+.PHONY: guest-images bench-images tool-images
 guest-images: $(patsubst %,$(B)/guest-test/%.elf,$(GT_IMAGES))
 bench-images: $(patsubst %,$(B)/bench/%.elf,$(GT_BENCHES))
+tool-images: $(patsubst %,$(B)/gt-tools/%.elf,$(GT_TOOLS))
 
 $(B)/gt/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -41,10 +44,14 @@ $(B)/guest-test/%.elf: guest-test/lib/image.ld $(GT_LIB)
 $(B)/bench/%.elf: guest-test/lib/image.ld $(GT_LIB)
 	$(GT_LINK)
 
+$(B)/gt-tools/%.elf: guest-test/lib/image.ld $(GT_LIB)
+	$(GT_LINK)
+
 define GT_PARTS
 $(B)/$(2)/$(1).elf: $$(patsubst %,$(B)/gt/%.o,$$(wildcard guest-test/$(1)/*.c guest-test/$(1)/*.asm))
 endef
 $(foreach image,$(GT_IMAGES),$(eval $(call GT_PARTS,$(image),guest-test)))
 $(foreach image,$(GT_BENCHES),$(eval $(call GT_PARTS,$(image),bench)))
+$(foreach image,$(GT_TOOLS),$(eval $(call GT_PARTS,$(image),gt-tools)))
 
 -include $(GT_LIB:.o=.d) $(wildcard $(B)/gt/guest-test/*/*.d)

@@ -58,7 +58,7 @@ e2e: ## end-to-end tests; T=name runs one with its console shown, TIER=test|all
 	@$(MAKE) $(QUIET) e2e-deps </dev/null
 	@tests/e2e/e2e.py --loader $(LOADER) $(if $(T),--show $(T),--tier $(if $(TIER),$(TIER),test))
 
-e2e-deps: core loader
+e2e-deps: core loader tool-images
 	@tests/machine/fetch_kernel.sh cloud
 	@tests/machine/mkinitramfs.sh $(B)/guest/initrd.img
 	@$(if $(filter all,$(TIER)),tests/machine/fetch_kernel.sh generic)

@@ -49,9 +49,8 @@ void monitor_line_init(struct monitor_line *line)
 
 void monitor_line_draw(const struct monitor_line *line, struct out *echo)
 {
-	put(echo, "\r" MONITOR_PROMPT, sizeof("\r" MONITOR_PROMPT) - 1);
+	put(echo, MONITOR_PROMPT, sizeof(MONITOR_PROMPT) - 1);
 	put(echo, line->text, line->len);
-	put(echo, "\x1b[K", 3);
 	left(echo, line->len - line->at);
 }
 
@@ -110,9 +109,11 @@ static unsigned word_start(const struct monitor_line *line)
 
 static void replace(struct monitor_line *line, const char *text, struct out *echo)
 {
+	move_to(line, 0, echo);
 	(void)str_copy(line->text, sizeof(line->text), text);
 	line->len = line->at = (unsigned)strlen(line->text);
-	monitor_line_draw(line, echo);
+	put(echo, line->text, line->len);
+	put(echo, "\x1b[K", 3);
 }
 
 static const char *history_at(const struct monitor_line *line, unsigned back)

@@ -39,7 +39,7 @@ void monitor_line_init(struct monitor_line *line);
 enum line_event monitor_line_feed(struct monitor_line *line, uint8_t byte, struct out *echo);
 /* An empty line; the last one goes to the history unless it is empty or the same again. */
 void monitor_line_next(struct monitor_line *line);
-/* Prompt and line again, on the line where the cursor is. */
+/* Prompt and line, on a new line of the screen. */
 void monitor_line_draw(const struct monitor_line *line, struct out *echo);
 /* Put text in at the cursor, as far as there is room. */
 void monitor_line_insert(struct monitor_line *line, const char *text, size_t n, struct out *echo);
