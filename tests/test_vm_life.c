@@ -180,6 +180,28 @@ START_TEST(old_requests)
 }
 END_TEST
 
+/* The boot vCPU may send INIT before another one had its turn: its APIC takes it already. */
+START_TEST(start_up_ipis_find_their_way)
+{
+	struct vcpu *ap = vm->vcpus[1];
+
+	vm_request(vm, VM_REQ_RESET, "why");
+	all_stop();
+	vm->vcpus[1]->lapic.base = 0; /* as the old life left it, or none yet */
+	vm->vcpus[2]->lapic.base = LAPIC_DEFAULT_BASE | APIC_BASE_EN | APIC_BASE_EXTD;
+	ck_assert(serve());
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_uint_eq(vm->vcpus[i]->lapic.base,
+		        LAPIC_DEFAULT_BASE | APIC_BASE_EN | (i == 0 ? APIC_BASE_BSP : 0));
+	}
+	lapic_write(&vm->vcpus[0]->lapic, LAPIC_ICR_HIGH, 1U << 24);
+	lapic_write(&vm->vcpus[0]->lapic, LAPIC_ICR, 0x4500);
+	lapic_write(&vm->vcpus[0]->lapic, LAPIC_ICR, 0x4620);
+	ck_assert_uint_eq(
+	        ap->requests, BIT64(VCPU_REQ_RESET) | BIT64(VCPU_REQ_INIT) | BIT64(VCPU_REQ_SIPI));
+}
+END_TEST
+
 START_TEST(another_vcpu_was_loaded)
 {
 	pcpu_this()->loaded = vm->vcpus[2];
@@ -288,7 +310,8 @@ END_TEST
 UNIT_MAIN("vm_life", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, a_request_stops_everybody); tcase_add_test(tc, it_waits_for_all);
           tcase_add_test(tc, only_at_home); tcase_add_test(tc, reset);
-          tcase_add_test(tc, old_requests); tcase_add_test(tc, another_vcpu_was_loaded);
-          tcase_add_test(tc, start); tcase_add_loop_test(tc, the_strongest_wins, 1, 16);
+          tcase_add_test(tc, old_requests); tcase_add_test(tc, start_up_ipis_find_their_way);
+          tcase_add_test(tc, another_vcpu_was_loaded); tcase_add_test(tc, start);
+          tcase_add_loop_test(tc, the_strongest_wins, 1, 16);
           tcase_add_test(tc, the_last_vm_ends_the_machine);
           tcase_add_loop_test(tc, it_cannot_be_started, 0, 2);)

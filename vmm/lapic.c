@@ -38,6 +38,13 @@ void lapic_set_identity(struct lapic *apic)
 	}
 }
 
+void lapic_reset_base(struct lapic *apic)
+{
+	__atomic_store_n(&apic->base,
+	        LAPIC_DEFAULT_BASE | APIC_BASE_EN | (apic->vcpu->index == 0 ? APIC_BASE_BSP : 0),
+	        __ATOMIC_RELAXED);
+}
+
 /* [SDM3] "Local APIC State After Power-Up or Reset", "... After an INIT Reset". */
 void lapic_reset(struct lapic *apic, bool power_on)
 {
@@ -46,9 +53,7 @@ void lapic_reset(struct lapic *apic, bool power_on)
 	lapic_timer_stop(apic);
 	apic->timer_mode = LAPIC_TIMER_ONE_SHOT;
 	if (power_on) {
-		__atomic_store_n(&apic->base,
-		        LAPIC_DEFAULT_BASE | APIC_BASE_EN | (boot ? APIC_BASE_BSP : 0),
-		        __ATOMIC_RELAXED);
+		lapic_reset_base(apic);
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		__atomic_store_n(&apic->pir[i], 0, __ATOMIC_RELAXED);

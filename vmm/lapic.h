@@ -83,6 +83,8 @@ struct lapic {
 void lapic_init(struct lapic *apic, struct vcpu *vcpu, uint8_t *regs);
 /* Power-on (apic_base too) or INIT state (apic_base and id kept). */
 void lapic_reset(struct lapic *apic, bool power_on);
+/* The part of a power-on that INIT and SIPI depend on. Any CPU, while its vCPU is stopped. */
+void lapic_reset_base(struct lapic *apic);
 
 /* Guest accesses. Offsets as enum lapic_reg; only aligned 32-bit accesses mean something. */
 uint32_t lapic_read(struct lapic *apic, uint32_t offset);

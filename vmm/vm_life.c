@@ -73,6 +73,8 @@ static int start(struct vm *vm)
 		vm_handoff_tsc = 0;
 	}
 	for (unsigned i = 1; i < vm->n_vcpus; i++) {
+		/* Their turn may come after the boot vCPU's, whose INIT must find them. */
+		lapic_reset_base(&vm->vcpus[i]->lapic);
 		vcpu_request(vm->vcpus[i], VCPU_REQ_RESET);
 	}
 	boot->state = VCPU_RUNNABLE;
