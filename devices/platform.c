@@ -151,10 +151,26 @@ static void reset(struct vm *vm)
 	fw_cfg_reset(&p->fw_cfg);
 }
 
+static void power_button(struct vm *vm)
+{
+	struct platform *p = vm->platform;
+
+	piix4_pm_power_button(&p->pm);
+}
+
+static void time_passed(struct vm *vm, uint64_t paused_ns)
+{
+	struct platform *p = vm->platform;
+
+	rtc_cmos_time_passed(&p->rtc, paused_ns);
+}
+
 static const struct vm_platform_ops platform_ops = {
         .reset = reset,
         .quiesce = quiesce,
         .write_tables = write_tables,
+        .power_button = power_button,
+        .time_passed = time_passed,
 };
 
 void platform_init(struct platform *p)
@@ -264,6 +280,7 @@ out:
 	io_bus_init(&vm->pio, vm->pio.limit);
 	io_bus_init(&vm->mmio, vm->mmio.limit);
 	irq_router_init(&vm->irq, vm);
+	vm->timers = NULL;
 	vm->platform = NULL;
 	vm->platform_ops = NULL;
 	return err;

@@ -443,6 +443,23 @@ void rtc_cmos_set_byte(struct rtc_cmos *rtc, unsigned index, uint8_t value)
 	}
 }
 
+void rtc_cmos_time_passed(struct rtc_cmos *rtc, uint64_t paused_ns)
+{
+	struct rtc_cmos_state *s = &rtc->s;
+
+	spin_lock(&rtc->lock);
+	check_locked(rtc, vm_clock_now(rtc->vm));
+	/* One that the guest has stopped stays where it is. */
+	if (!frozen(s)) {
+		uint64_t late_ns = s->behind_ns + paused_ns;
+
+		s->base_seconds += late_ns / NS_PER_S;
+		s->behind_ns = late_ns % NS_PER_S;
+	}
+	update_locked(rtc);
+	spin_unlock(&rtc->lock);
+}
+
 bool rtc_cmos_nmi_disabled(const struct rtc_cmos *rtc)
 {
 	return __atomic_load_n(&rtc->s.nmi_disabled, __ATOMIC_RELAXED);

@@ -22,6 +22,7 @@ struct rtc_cmos_state {
 	uint64_t base_seconds;        /* time of day before the update at update_ns, since year 0 */
 	uint64_t update_ns;           /* VM clock of that update; then one every second */
 	uint64_t checked_ns;          /* flags are right up to this VM clock */
+	uint64_t behind_ns;           /* of pauses, not caught up yet: below a second */
 	uint8_t weekday_shift;        /* the guest's idea of the week against the calendar's */
 };
 
@@ -45,6 +46,9 @@ void rtc_cmos_dump(const struct rtc_cmos *rtc);
 
 /* Battery-backed memory (index 14 to 127 but the century), for the platform to fill. */
 void rtc_cmos_set_byte(struct rtc_cmos *rtc, unsigned index, uint8_t value);
+/* The VM was paused so long: the time of day catches up by whole seconds, the rest is kept for the
+ * next time. An alarm that it jumps over does not ring. */
+void rtc_cmos_time_passed(struct rtc_cmos *rtc, uint64_t paused_ns);
 /* Port 0x70 bit 7. */
 bool rtc_cmos_nmi_disabled(const struct rtc_cmos *rtc);
 

@@ -304,7 +304,7 @@ START_TEST(again_after_reset)
 	with_initrd();
 	ck_assert_int_eq(guest_load(vm), 0);
 	ck_assert_int_eq(gmem_fill(&vm->mem, gpa(0), 0xcc, GUEST_EBDA), 0);
-	gmem_clear(&vm->mem);
+	gmem_clear(&vm->mem, 0, UINT64_MAX);
 	vm->vcpus[0]->state = VCPU_WAIT_SIPI;
 	ck_assert_int_eq(guest_load(vm), 0);
 	ck_assert_uint_eq(vm->vcpus[0]->state, VCPU_RUNNABLE);

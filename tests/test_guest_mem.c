@@ -174,10 +174,36 @@ START_TEST(clear_leaves_zeros)
 {
 	setup();
 	memset(ram, 0xff, sizeof(ram));
-	gmem_clear(&mem);
+	ck_assert_uint_eq(gmem_clear(&mem, 0, UINT64_MAX), 0x5000);
 	ck_assert_uint_eq(ram[0], 0);
 	ck_assert_uint_eq(ram[0x6fff], 0);
 	ck_assert_uint_eq(ram[0x2000], 0xff); /* no region is backed by this page */
+}
+END_TEST
+
+/* Pieces of any size reach every byte once, in order, and the end is told. */
+START_TEST(clear_in_pieces)
+{
+	const uint64_t sizes[] = {0x1000, 0x1800, 0x7ff, 0x5000, 1, UINT64_MAX};
+	uint64_t size = sizes[_i], at = 0, n;
+
+	setup();
+	memset(ram, 0xff, sizeof(ram));
+	ck_assert_uint_eq(gmem_clear(&mem, 0, 0), 0);
+	do {
+		uint64_t zeros = 0;
+
+		n = gmem_clear(&mem, at, size);
+		ck_assert_uint_eq(n, size < 0x5000 - at ? size : 0x5000 - at);
+		at += n;
+		for (size_t i = 0; i < sizeof(ram); i++) {
+			zeros += ram[i] == 0;
+		}
+		ck_assert_uint_eq(zeros, at);
+	} while (n == size);
+	ck_assert_uint_eq(at, 0x5000);
+	ck_assert_uint_eq(gmem_clear(&mem, at, size), 0);
+	ck_assert_uint_eq(gmem_clear(&mem, UINT64_MAX, size), 0);
 }
 END_TEST
 
@@ -186,4 +212,5 @@ UNIT_MAIN("guest_mem", tcase_add_test(tc, add_keeps_order);
           tcase_add_test(tc, add_until_full);
           tcase_add_loop_test(tc, all_or_nothing, 0, ARRAY_SIZE(ranges));
           tcase_add_test(tc, regions_reach_their_own_memory); tcase_add_test(tc, words);
-          tcase_add_test(tc, map_stops_at_the_region); tcase_add_test(tc, clear_leaves_zeros);)
+          tcase_add_test(tc, map_stops_at_the_region); tcase_add_test(tc, clear_leaves_zeros);
+          tcase_add_loop_test(tc, clear_in_pieces, 0, 6);)

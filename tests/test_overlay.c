@@ -199,7 +199,7 @@ START_TEST(reset_takes_all_away)
 	overlay_reset(vm);
 	ck_assert_uint_eq(byte_at(SIZE_2M), 0);
 	ck_assert_uint_eq(byte_at(2 * SIZE_2M), 0);
-	gmem_clear(&vm->mem);
+	gmem_clear(&vm->mem, 0, UINT64_MAX);
 	ck_assert_uint_eq(pages[0], 0xc0);
 }
 END_TEST

@@ -233,13 +233,18 @@ static bool serve_twice(uint32_t cpu)
 	return ++served <= 2;
 }
 
-/* A VM's life comes first, and again until there is nothing left. */
-START_TEST(vm_requests_first)
+/* A VM's life goes on before the CPU sleeps, and vCPUs have their turns in between. */
+START_TEST(vm_requests_and_turns)
 {
 	on_serve = serve_twice;
-	sched_wake(vm->vcpus[0]);
 	loop(1);
-	ck_assert_str_eq(trace, "serve0 serve1 serve2 load0 run0 ");
+	ck_assert_int_eq(fake_end_reason, FAKE_END_IDLE);
+	ck_assert_str_eq(trace, "serve0 serve1 serve2 ");
+	served = 0;
+	trace[0] = '\0';
+	sched_wake(vm->vcpus[0]);
+	loop(2);
+	ck_assert_str_eq(trace, "serve0 load0 run0 serve1 run0 ");
 }
 END_TEST
 
@@ -248,4 +253,4 @@ UNIT_MAIN("sched", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc
           tcase_add_test(tc, one_alone_stays_loaded); tcase_add_test(tc, woken_twice_queued_once);
           tcase_add_test(tc, halted_ones_leave); tcase_add_test(tc, woken_while_it_leaves);
           tcase_add_test(tc, one_wakes_another); tcase_add_test(tc, other_cpus);
-          tcase_add_test(tc, a_timer_ends_the_sleep); tcase_add_test(tc, vm_requests_first);)
+          tcase_add_test(tc, a_timer_ends_the_sleep); tcase_add_test(tc, vm_requests_and_turns);)

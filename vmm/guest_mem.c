@@ -319,9 +319,22 @@ int gmem_map(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_s
 	return err;
 }
 
-void gmem_clear(struct guest_mem *mem)
+uint64_t gmem_clear(struct guest_mem *mem, uint64_t from, uint64_t len)
 {
-	for (uint32_t i = 0; i < mem->n_regions; i++) {
-		memset(mem->regions[i].hva, 0, mem->regions[i].len);
+	uint64_t done = 0;
+
+	for (uint32_t i = 0; i < mem->n_regions && done < len; i++) {
+		const struct gmem_region *r = &mem->regions[i];
+
+		if (from < r->len) {
+			uint64_t run = r->len - from < len - done ? r->len - from : len - done;
+
+			memset(r->hva + from, 0, run);
+			done += run;
+			from = 0;
+		} else {
+			from -= r->len;
+		}
 	}
+	return done;
 }

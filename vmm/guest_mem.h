@@ -86,7 +86,10 @@ __must_check int gmem_map_ram(
 /* true when all of [gpa, gpa+len) is RAM. */
 bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len);
 
-/* RAM to zero, not the overlays: a VM's reset gives clean memory. */
-void gmem_clear(struct guest_mem *mem);
+/*
+ * RAM to zero, not the overlays, for a VM's next life: at most len bytes from byte 'from' on,
+ * counted over all regions. Returns how many; less than len = this was the end.
+ */
+uint64_t gmem_clear(struct guest_mem *mem, uint64_t from, uint64_t len);
 
 #endif

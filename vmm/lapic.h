@@ -132,6 +132,9 @@ bool lapic_matches(const struct lapic *apic, const struct apic_msg *msg);
 
 /* Timer input clock in Hz: what CPUID leaf 0x15 calls the crystal. */
 uint64_t lapic_timer_hz(void);
+/* The vCPU goes on after a stop, of which 'ticks' of the host's TSC do not count. Its CPU; after
+ * tsc_offset and state have changed. */
+void lapic_timer_resume(struct lapic *apic, uint64_t ticks);
 
 void lapic_dump(const struct lapic *apic);
 

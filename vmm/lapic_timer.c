@@ -92,7 +92,8 @@ static void due(struct timer *timer)
 {
 	struct lapic *apic = container_of(timer, struct lapic, timer);
 
-	/* The VM has ended, or will be reset: its ticks would wake this CPU for ever. */
+	/* The VM has ended, is paused or will be reset: its ticks would wake this CPU for ever.
+	 * lapic_timer_resume() makes up for it. */
 	if (__atomic_load_n(&apic->vcpu->state, __ATOMIC_RELAXED) == VCPU_STOPPED) {
 		return;
 	}
@@ -121,6 +122,17 @@ void lapic_timer_stop(struct lapic *apic)
 	timer_cancel(&apic->timer);
 	apic->timer_armed = false;
 	apic->tsc_deadline = 0;
+}
+
+void lapic_timer_resume(struct lapic *apic, uint64_t ticks)
+{
+	if (apic->timer_armed) {
+		apic->timer_start_tsc += ticks;
+		arm(apic, apic->timer_start_tsc + apic->timer_full_tsc);
+	}
+	if (apic->tsc_deadline != 0) {
+		deadline_due(apic);
+	}
 }
 
 void lapic_timer_lvt_written(struct lapic *apic)

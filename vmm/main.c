@@ -146,9 +146,7 @@ static void create_vms(const struct boot_info *bi)
 		}
 	}
 	init_monitor(&bi->config);
-	for (unsigned i = 0; i < n_vms; i++) {
-		vm_request(vms[i], VM_REQ_START, "start");
-	}
+	vm_autostart(bi->config.monitor_key != 0);
 }
 
 /* What a host pays for Candela: its image, and the pages it took that are not a VM's RAM. */

@@ -7,26 +7,15 @@
 
 static const char *const words[] = {"list", NULL};
 
-static const char *state_name(const struct vm *vm)
-{
-	static const char *const names[] = {
-	        [VM_OFF] = "off",
-	        [VM_RUNNING] = "running",
-	        [VM_DEAD] = "dead",
-	};
-	uint32_t state = __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE);
-
-	return state < ARRAY_SIZE(names) && names[state] ? names[state] : "?";
-}
-
 static void list(struct out *out)
 {
 	out_print(out, "%-16s %-8s %5s %10s\n", "name", "state", "vcpus", "memory");
 	for (unsigned i = 0; i < n_vms; i++) {
 		const struct vm *vm = vms[i];
 
-		out_print(out, "%-16s %-8s %5u %6llu MiB\n", vm->config->name, state_name(vm),
-		        vm->n_vcpus, (unsigned long long)(vm->config->memory >> 20));
+		out_print(out, "%-16s %-8s %5u %6llu MiB\n", vm->config->name,
+		        vm_state_names[vm_state(vm)], vm->n_vcpus,
+		        (unsigned long long)(vm->config->memory >> 20));
 	}
 }
 

@@ -119,14 +119,15 @@ __noreturn void sched_loop(struct pcpu *cpu)
 
 	for (;;) {
 		struct vcpu *vcpu;
+		bool again;
 
 		timer_run_due(cpu->index, clock_now());
-		if (vm_serve_requests(cpu->index)) {
-			continue;
-		}
+		again = vm_serve_requests(cpu->index);
 		vcpu = take_next(q);
 		if (!vcpu) {
-			idle(cpu);
+			if (!again) {
+				idle(cpu);
+			}
 			continue;
 		}
 		switch_to(cpu, vcpu);

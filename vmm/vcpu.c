@@ -6,11 +6,13 @@
 #include "vmm/vcpu.h"
 
 #include "vmm/cpuid_policy.h"
+#include "vmm/hw/clock.h"
 #include "vmm/hw/cpu_hw.h"
 #include "vmm/hw/timer.h"
 #include "vmm/lapic.h"
 #include "vmm/msr.h"
 #include "vmm/sched.h"
+#include "vmm/vcpu_timer.h"
 #include "vmm/vm.h"
 
 static enum exit_action queue(
@@ -117,6 +119,38 @@ void vcpu_init_signal(struct vcpu *vcpu)
 	msr_reset(vcpu, false);
 	lapic_reset(&vcpu->lapic, false);
 	vcpu->state = VCPU_WAIT_SIPI;
+}
+
+void vcpu_stop(struct vcpu *vcpu)
+{
+	if (vcpu->state == VCPU_STOPPED) {
+		return;
+	}
+	if (vcpu->state == VCPU_HALTED) {
+		vcpu->stats.halted_ticks += clock_tsc() - vcpu->halted_tsc;
+	}
+	vcpu->resume_state = vcpu->state;
+	__atomic_store_n(&vcpu->state, VCPU_STOPPED, __ATOMIC_RELEASE);
+}
+
+uint64_t vcpu_resume(struct vcpu *vcpu)
+{
+	uint64_t held = vcpu->held, ticks = vcpu->vm->paused_ticks;
+
+	if (vcpu->state != VCPU_STOPPED) {
+		return 0;
+	}
+	vcpu->held = 0;
+	vcpu->halted_tsc = clock_tsc();
+	__atomic_store_n(&vcpu->state, vcpu->resume_state, __ATOMIC_RELEASE);
+	if (ticks != 0) {
+		vcpu->tsc_offset -= ticks;
+		cpu_virt->set_tsc_offset(vcpu, vcpu->tsc_offset);
+	}
+	/* Also without a pause: what came due since the stop was ignored. */
+	lapic_timer_resume(&vcpu->lapic, ticks);
+	vcpu_timers_resume(vcpu);
+	return held;
 }
 
 void vcpu_sipi(struct vcpu *vcpu, uint8_t vector)

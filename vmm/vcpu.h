@@ -117,7 +117,8 @@ enum vcpu_request {
 	VCPU_REQ_SIPI,         /* vcpu->sipi_vector */
 	VCPU_REQ_FLUSH_GUEST,  /* guest TLB */
 	VCPU_REQ_FLUSH_NESTED, /* second-level translations */
-	VCPU_REQ_STOP,         /* the VM is being reset or stopped: leave the loop */
+	VCPU_REQ_STOP,         /* somebody wants something of the VM: leave the loop */
+	VCPU_REQ_RESUME,       /* go on where STOP found it; vm->paused_ticks were not */
 	VCPU_REQ_RESET,        /* power-on state, then wait for SIPI */
 	VCPU_REQ_CALL,         /* vcpu->call */
 	VCPU_REQ_PV,           /* vm->pv->serve() */
@@ -130,8 +131,13 @@ enum vcpu_state {
 	VCPU_WAIT_SIPI, /* after INIT */
 	VCPU_RUNNABLE,
 	VCPU_HALTED,
-	VCPU_STOPPED, /* the VM is off, paused or being reset */
+	VCPU_STOPPED, /* the VM is off, paused or being reset: only RESUME or RESET end it */
 };
+
+/* What comes for a vCPU that is stopped waits for RESUME; RESET drops it. */
+#define VCPU_HELD_REQUESTS \
+	(BIT64(VCPU_REQ_IRQ) | BIT64(VCPU_REQ_NMI) | BIT64(VCPU_REQ_INIT) | BIT64(VCPU_REQ_SIPI) | \
+	        BIT64(VCPU_REQ_FLUSH_GUEST) | BIT64(VCPU_REQ_PV))
 
 /* See vcpu_call(). */
 struct vcpu_call {
@@ -157,6 +163,9 @@ struct vcpu {
 	uint32_t nmi_pending;   /* [a] 0..2 */
 	uint32_t running;       /* [a] 1 while in the guest: a kick needs an IPI */
 	struct vcpu_call *call; /* [a] NULL = none; taken by the own CPU */
+
+	uint32_t resume_state; /* (v) enum vcpu_state; while VCPU_STOPPED: what it was before */
+	uint64_t held;         /* (v) VCPU_HELD_REQUESTS that came while stopped */
 
 	struct event pending;     /* (v) delivered first */
 	uint32_t windows;         /* (v) window exits asked for, see vmm/event.c */
@@ -234,6 +243,9 @@ void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns);
 /* The vCPU's own CPU, loaded: power-on state, and the state after INIT. Both wait for SIPI. */
 void vcpu_reset(struct vcpu *vcpu);
 void vcpu_init_signal(struct vcpu *vcpu);
+/* VCPU_REQ_STOP and VCPU_REQ_RESUME; resume returns the requests that were held. */
+void vcpu_stop(struct vcpu *vcpu);
+uint64_t vcpu_resume(struct vcpu *vcpu);
 /* SIPI: real mode at vector << 12, runnable. Ignored unless it waits for one. */
 void vcpu_sipi(struct vcpu *vcpu, uint8_t vector);
 

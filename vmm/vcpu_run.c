@@ -23,15 +23,23 @@ static bool serve_requests(struct vcpu *vcpu)
 
 		call->fn(vcpu, call->arg);
 	}
-	if (req & BIT64(VCPU_REQ_STOP)) {
-		vcpu->state = VCPU_STOPPED;
-		return false;
-	}
 	if (req & BIT64(VCPU_REQ_RESET)) {
 		vcpu_reset(vcpu);
+		vcpu->held = 0;
+	}
+	if (req & BIT64(VCPU_REQ_RESUME)) {
+		req |= vcpu_resume(vcpu);
+	}
+	/* After the two above: a new stop may follow before they were served. */
+	if (req & BIT64(VCPU_REQ_STOP)) {
+		vcpu_stop(vcpu);
 	}
 	/* A VM that stops waits for all: what the others still send starts nobody again. */
-	if ((req & BIT64(VCPU_REQ_INIT)) && vcpu->state != VCPU_STOPPED) {
+	if (vcpu->state == VCPU_STOPPED) {
+		vcpu->held |= req & VCPU_HELD_REQUESTS;
+		return false;
+	}
+	if (req & BIT64(VCPU_REQ_INIT)) {
 		vcpu_init_signal(vcpu);
 	}
 	if (req & BIT64(VCPU_REQ_SIPI)) {

@@ -3,12 +3,16 @@
 // Specs: vmm/vcpu_timer.h.
 #include "vmm/vcpu_timer.h"
 
+#include "vmm/hw/clock.h"
 #include "vmm/vcpu.h"
 
 static void fire(struct timer *timer)
 {
 	struct vcpu_timer *t = container_of(timer, struct vcpu_timer, timer);
 
+	if (__atomic_load_n(&t->vcpu->state, __ATOMIC_RELAXED) == VCPU_STOPPED) {
+		return; /* vcpu_timers_resume() makes up for it */
+	}
 	t->fn(t);
 }
 
@@ -33,6 +37,13 @@ void vcpu_timer_arm(struct vcpu_timer *t, uint64_t deadline_ns)
 void vcpu_timer_cancel(struct vcpu_timer *t)
 {
 	timer_cancel(&t->timer);
+}
+
+void vcpu_timers_resume(struct vcpu *vcpu)
+{
+	for (struct vcpu_timer *t = vcpu->timers; t; t = t->next) {
+		vcpu_timer_arm(t, clock_now());
+	}
 }
 
 void vcpu_timers_move(struct vcpu *vcpu)

@@ -27,6 +27,11 @@ void vcpu_timer_init(struct vcpu_timer *t, struct vcpu *vcpu, void (*fn)(struct 
 void vcpu_timer_arm(struct vcpu_timer *t, uint64_t deadline_ns);
 void vcpu_timer_cancel(struct vcpu_timer *t);
 
+/*
+ * While the vCPU is stopped (its VM is paused or off) none fires. When it goes on, fn of each is
+ * called soon, armed or not: it looks whether it is due, and arms again if it is not yet.
+ */
+void vcpu_timers_resume(struct vcpu *vcpu);
 /* The vCPU now lives on vcpu->cpu: move what is armed. For the scheduler, on the CPU it leaves. */
 void vcpu_timers_move(struct vcpu *vcpu);
 

@@ -46,6 +46,7 @@ struct fake_vcpu {
 	uint64_t eoi_exits[4];
 	unsigned tpr_threshold;
 	uint64_t apic_base;
+	uint64_t tsc_offset; /* as last told to the back end */
 };
 
 struct vm *fake_vm(uint64_t mem_size, unsigned n_vcpus);
@@ -63,5 +64,6 @@ extern int fake_map_error; /* what map and unmap return instead of doing somethi
 /* --- vm_fake.c: vm_request() leaves its mark here. --- */
 extern uint32_t fake_vm_requests; /* bits of enum vm_request */
 extern const char *fake_vm_reason;
+extern uint32_t fake_vm_debug_exit; /* value of the last vm_debug_exit() */
 
 #endif

@@ -142,8 +142,7 @@ static void op_flush_nested(struct vm *vm)
 
 static void op_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
 {
-	(void)vcpu;
-	(void)offset;
+	fake_vcpu(vcpu)->tsc_offset = offset;
 }
 
 static void op_vcpu_dump(struct vcpu *vcpu)
