@@ -19,7 +19,8 @@ static struct vcpu_exit *decode(uint32_t reason, uint64_t qual)
 {
 	memset(&vcpu->exit, 0xee, sizeof(vcpu->exit)); /* what the exit before left */
 	fake_vmcs[VMCS_EXIT_QUALIFICATION] = qual;
-	vmx_decode_exit(vcpu, reason);
+	fake_vmcs[VMCS_EXIT_REASON] = reason;
+	vmx_exited(vcpu);
 	ck_assert_uint_eq(vcpu->exit.raw_reason, reason & 0xffff);
 	return &vcpu->exit;
 }

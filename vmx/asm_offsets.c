@@ -7,6 +7,7 @@
 #include "vmm/hw/panic.h"
 #include "vmm/vcpu.h"
 #include "vmx/vmcs_fields.h"
+#include "vmx/vmx_vcpu.h"
 
 #ifdef ASM_OFFSETS_CHECK
 #define VALUE(name, value) \
@@ -39,5 +40,6 @@ void asm_offsets(void)
 	OFFSET(VCPU_GPR_R13, struct vcpu, gpr[REG_R13]);
 	OFFSET(VCPU_GPR_R14, struct vcpu, gpr[REG_R14]);
 	OFFSET(VCPU_GPR_R15, struct vcpu, gpr[REG_R15]);
+	OFFSET(VMX_HOST_RSP, struct vmx_vcpu, host_rsp);
 	VALUE(HOST_RSP_FIELD, VMCS_HOST_RSP);
 }

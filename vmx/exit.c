@@ -12,89 +12,111 @@
 #define REASON_MACHINE_CHECK 41U
 
 const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
-        [0] = {"exception or NMI", EXIT_NONE, READ_QUAL | READ_VECTORING, vmx_exit_event},
-        [1] = {"external interrupt", EXIT_NONE, 0, vmx_exit_ext_intr},
-        [2] = {"triple fault", EXIT_TRIPLE_FAULT, 0, NULL},
-        [3] = {"INIT signal", EXIT_SIGNAL, 0, NULL},
-        [4] = {"start-up IPI", EXIT_SIGNAL, 0, NULL},
-        [7] = {"interrupt window", EXIT_NONE, 0, NULL},
-        [8] = {"NMI window", EXIT_NONE, 0, NULL},
-        [9] = {"task switch", EXIT_TASK_SWITCH, READ_QUAL | READ_LEN | READ_VECTORING,
-                vmx_exit_task_switch},
-        [10] = {"CPUID", EXIT_CPUID, READ_LEN, NULL},
-        [11] = {"GETSEC", EXIT_UNDEFINED, 0, NULL},
-        [12] = {"HLT", EXIT_HLT, READ_LEN, NULL},
-        [13] = {"INVD", EXIT_CACHE, READ_LEN, NULL},
-        [14] = {"INVLPG", EXIT_PRIVILEGED, 0, NULL},
-        [15] = {"RDPMC", EXIT_PRIVILEGED, 0, NULL},
-        [17] = {"RSM", EXIT_UNDEFINED, 0, NULL},
-        [18] = {"VMCALL", EXIT_HYPERCALL, READ_LEN, NULL},
-        [19] = {"VMCLEAR", EXIT_UNDEFINED, 0, NULL},
-        [20] = {"VMLAUNCH", EXIT_UNDEFINED, 0, NULL},
-        [21] = {"VMPTRLD", EXIT_UNDEFINED, 0, NULL},
-        [22] = {"VMPTRST", EXIT_UNDEFINED, 0, NULL},
-        [23] = {"VMREAD", EXIT_UNDEFINED, 0, NULL},
-        [24] = {"VMRESUME", EXIT_UNDEFINED, 0, NULL},
-        [25] = {"VMWRITE", EXIT_UNDEFINED, 0, NULL},
-        [26] = {"VMXOFF", EXIT_UNDEFINED, 0, NULL},
-        [27] = {"VMXON", EXIT_UNDEFINED, 0, NULL},
-        [28] = {"control-register access", EXIT_CR, READ_QUAL | READ_LEN, vmx_exit_cr},
-        [29] = {"MOV DR", EXIT_DR, READ_QUAL | READ_LEN, vmx_exit_dr},
-        [30] = {"I/O instruction", EXIT_IO, READ_QUAL | READ_LEN, vmx_exit_io},
-        [31] = {"RDMSR", EXIT_RDMSR, READ_LEN, NULL},
-        [32] = {"WRMSR", EXIT_WRMSR, READ_LEN, NULL},
-        [36] = {"MWAIT", EXIT_MWAIT, 0, NULL},
-        [39] = {"MONITOR", EXIT_MWAIT, 0, NULL},
-        [40] = {"PAUSE", EXIT_PAUSE, READ_LEN, NULL},
-        [43] = {"TPR below threshold", EXIT_TPR_BELOW, 0, NULL},
-        [44] = {"APIC access", EXIT_MEM, READ_QUAL | READ_VECTORING, vmx_exit_apic_access},
-        [45] = {"virtualized EOI", EXIT_EOI, READ_QUAL, vmx_exit_eoi},
-        [48] = {"EPT violation", EXIT_MEM, READ_QUAL | READ_VECTORING, vmx_exit_ept_violation},
-        [49] = {"EPT misconfiguration", EXIT_FAILED, READ_VECTORING, vmx_exit_ept_misconfig},
-        [50] = {"INVEPT", EXIT_UNDEFINED, 0, NULL},
-        [51] = {"RDTSCP", EXIT_UNDEFINED, 0, NULL},
-        [52] = {"preemption timer", EXIT_NONE, 0, NULL},
-        [53] = {"INVVPID", EXIT_UNDEFINED, 0, NULL},
-        [54] = {"WBINVD", EXIT_CACHE, READ_LEN, NULL},
-        [55] = {"XSETBV", EXIT_XSETBV, READ_LEN, NULL},
-        [56] = {"APIC write", EXIT_APIC_WRITE, READ_QUAL, vmx_exit_apic_write},
-        [58] = {"INVPCID", EXIT_UNDEFINED, 0, NULL},
-        [59] = {"VMFUNC", EXIT_UNDEFINED, 0, NULL},
-        [60] = {"ENCLS", EXIT_UNDEFINED, 0, NULL},
-        [63] = {"XSAVES", EXIT_UNDEFINED, 0, NULL},
-        [64] = {"XRSTORS", EXIT_UNDEFINED, 0, NULL},
-        [76] = {"SEAMCALL", EXIT_UNDEFINED, 0, NULL},
-        [77] = {"TDCALL", EXIT_UNDEFINED, 0, NULL},
+        [0] = {"exception or NMI", vmx_exit_event, EXIT_NONE},
+        [1] = {"external interrupt", vmx_exit_ext_intr, EXIT_NONE},
+        [2] = {"triple fault", vmx_exit_plain, EXIT_TRIPLE_FAULT},
+        [3] = {"INIT signal", vmx_exit_plain, EXIT_SIGNAL},
+        [4] = {"start-up IPI", vmx_exit_plain, EXIT_SIGNAL},
+        [7] = {"interrupt window", vmx_exit_plain, EXIT_NONE},
+        [8] = {"NMI window", vmx_exit_plain, EXIT_NONE},
+        [9] = {"task switch", vmx_exit_task_switch, EXIT_TASK_SWITCH},
+        [10] = {"CPUID", vmx_exit_insn, EXIT_CPUID},
+        [11] = {"GETSEC", vmx_exit_plain, EXIT_UNDEFINED},
+        [12] = {"HLT", vmx_exit_insn, EXIT_HLT},
+        [13] = {"INVD", vmx_exit_insn, EXIT_CACHE},
+        [14] = {"INVLPG", vmx_exit_plain, EXIT_PRIVILEGED},
+        [15] = {"RDPMC", vmx_exit_plain, EXIT_PRIVILEGED},
+        [17] = {"RSM", vmx_exit_plain, EXIT_UNDEFINED},
+        [18] = {"VMCALL", vmx_exit_insn, EXIT_HYPERCALL},
+        [19] = {"VMCLEAR", vmx_exit_plain, EXIT_UNDEFINED},
+        [20] = {"VMLAUNCH", vmx_exit_plain, EXIT_UNDEFINED},
+        [21] = {"VMPTRLD", vmx_exit_plain, EXIT_UNDEFINED},
+        [22] = {"VMPTRST", vmx_exit_plain, EXIT_UNDEFINED},
+        [23] = {"VMREAD", vmx_exit_plain, EXIT_UNDEFINED},
+        [24] = {"VMRESUME", vmx_exit_plain, EXIT_UNDEFINED},
+        [25] = {"VMWRITE", vmx_exit_plain, EXIT_UNDEFINED},
+        [26] = {"VMXOFF", vmx_exit_plain, EXIT_UNDEFINED},
+        [27] = {"VMXON", vmx_exit_plain, EXIT_UNDEFINED},
+        [28] = {"control-register access", vmx_exit_cr, EXIT_CR},
+        [29] = {"MOV DR", vmx_exit_dr, EXIT_DR},
+        [30] = {"I/O instruction", vmx_exit_io, EXIT_IO},
+        [31] = {"RDMSR", vmx_exit_insn, EXIT_RDMSR},
+        [32] = {"WRMSR", vmx_exit_insn, EXIT_WRMSR},
+        [36] = {"MWAIT", vmx_exit_plain, EXIT_MWAIT},
+        [39] = {"MONITOR", vmx_exit_plain, EXIT_MWAIT},
+        [40] = {"PAUSE", vmx_exit_insn, EXIT_PAUSE},
+        [43] = {"TPR below threshold", vmx_exit_plain, EXIT_TPR_BELOW},
+        [44] = {"APIC access", vmx_exit_apic_access, EXIT_MEM},
+        [45] = {"virtualized EOI", vmx_exit_eoi, EXIT_EOI},
+        [48] = {"EPT violation", vmx_exit_ept_violation, EXIT_MEM},
+        [49] = {"EPT misconfiguration", vmx_exit_ept_misconfig, EXIT_FAILED},
+        [50] = {"INVEPT", vmx_exit_plain, EXIT_UNDEFINED},
+        [51] = {"RDTSCP", vmx_exit_plain, EXIT_UNDEFINED},
+        [52] = {"preemption timer", vmx_exit_plain, EXIT_NONE},
+        [53] = {"INVVPID", vmx_exit_plain, EXIT_UNDEFINED},
+        [54] = {"WBINVD", vmx_exit_insn, EXIT_CACHE},
+        [55] = {"XSETBV", vmx_exit_insn, EXIT_XSETBV},
+        [56] = {"APIC write", vmx_exit_apic_write, EXIT_APIC_WRITE},
+        [58] = {"INVPCID", vmx_exit_plain, EXIT_UNDEFINED},
+        [59] = {"VMFUNC", vmx_exit_plain, EXIT_UNDEFINED},
+        [60] = {"ENCLS", vmx_exit_plain, EXIT_UNDEFINED},
+        [63] = {"XSAVES", vmx_exit_plain, EXIT_UNDEFINED},
+        [64] = {"XRSTORS", vmx_exit_plain, EXIT_UNDEFINED},
+        [76] = {"SEAMCALL", vmx_exit_plain, EXIT_UNDEFINED},
+        [77] = {"TDCALL", vmx_exit_plain, EXIT_UNDEFINED},
 };
 
-void vmx_decode_exit(struct vcpu *vcpu, uint32_t reason)
+void vmx_exit_plain(struct vcpu *vcpu)
 {
-	struct vcpu_exit *exit = &vcpu->exit;
-	const struct exit_row *row;
+	(void)vcpu;
+}
 
-	exit->raw_reason = (uint16_t)reason;
-	if (reason == (EXIT_REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
+void vmx_exit_insn(struct vcpu *vcpu)
+{
+	vcpu->exit.insn_len = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LEN);
+}
+
+void vmx_exit_vectoring(struct vcpu *vcpu)
+{
+	uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFO);
+
+	if (vectoring & INTR_INFO_VALID) {
+		vmx_requeue_vectoring(vcpu, vectoring);
+	}
+}
+
+/* Out of the common path's way: no row, or an entry that failed, which has bit 31 set. */
+static __attribute__((noinline)) void unexpected(struct vcpu *vcpu)
+{
+	if (vmcs_read(VMCS_EXIT_REASON) == (EXIT_REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
 		panic("machine check while vm %s was entered", vcpu->vm->config->name);
 	}
-	/* An entry that failed has bit 31 set and is no row, either. */
-	if (reason >= VMX_EXIT_COUNT || vmx_exit_rows[reason].name == NULL) {
-		exit->kind = EXIT_FAILED;
+	vcpu->exit.kind = EXIT_FAILED;
+}
+
+void vmx_exited(struct vcpu *vcpu)
+{
+	uint64_t reason = vmcs_read(VMCS_EXIT_REASON);
+	const struct exit_row *row;
+
+	vcpu->exit.raw_reason = (uint16_t)reason;
+	if (__builtin_expect(reason >= VMX_EXIT_COUNT, 0)) {
+		unexpected(vcpu);
 		return;
 	}
 	row = &vmx_exit_rows[reason];
-	exit->kind = row->kind;
-	if (row->reads & READ_LEN) {
-		exit->insn_len = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LEN);
+	if (__builtin_expect(row->decode == NULL, 0)) {
+		unexpected(vcpu);
+		return;
 	}
-	if (row->reads & READ_VECTORING) {
-		uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFO);
+	vcpu->exit.kind = (enum exit_kind)row->kind;
+	row->decode(vcpu);
+}
 
-		if (vectoring & INTR_INFO_VALID) {
-			vmx_requeue_vectoring(vcpu, vectoring);
-		}
-	}
-	if (row->decode) {
-		row->decode(
-		        vcpu, (row->reads & READ_QUAL) ? vmcs_read(VMCS_EXIT_QUALIFICATION) : 0);
-	}
+void vmx_entry_failed(struct vcpu *vcpu)
+{
+	vcpu->exit.kind = EXIT_FAILED;
+	vcpu->exit.raw_reason = 0xffff;
+	/* A VMLAUNCH that was refused is none. */
+	vmx_vcpu(vcpu)->host_rsp = 0;
 }

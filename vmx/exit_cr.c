@@ -5,14 +5,17 @@
  * DR".
  */
 #include "vmx/exit.h"
+#include "vmx/vmx_insn_hw.h"
 
 enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
-void vmx_exit_cr(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_cr(struct vcpu *vcpu)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
+	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	enum cr_access access = (qual >> 4) & 3U;
 
+	vmx_exit_insn(vcpu);
 	exit->cr.cr = (uint8_t)(qual & 0xfU);
 	exit->cr.reg = (uint8_t)((qual >> 8) & 0xfU);
 	exit->cr.write = access != CR_MOV_FROM;
@@ -21,10 +24,12 @@ void vmx_exit_cr(struct vcpu *vcpu, uint64_t qual)
 	exit->cr.lmsw_value = (uint16_t)(qual >> 16);
 }
 
-void vmx_exit_dr(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_dr(struct vcpu *vcpu)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
+	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
+	vmx_exit_insn(vcpu);
 	exit->dr.dr = (uint8_t)(qual & 7U);
 	exit->dr.write = !(qual & BIT(4));
 	exit->dr.reg = (uint8_t)((qual >> 8) & 0xfU);

@@ -17,12 +17,13 @@
 #define TYPE_PRIV_SOFT 5U
 #define BLOCKING_NMI BIT64(3)
 
-void vmx_exit_event(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_event(struct vcpu *vcpu)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
 	uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INTR_INFO);
 	uint8_t vector = (uint8_t)(info & INFO_VECTOR);
 
+	vmx_exit_vectoring(vcpu);
 	if (INFO_TYPE(info) == TYPE_NMI) {
 		host_nmi();
 		return;
@@ -49,18 +50,21 @@ void vmx_exit_event(struct vcpu *vcpu, uint64_t qual)
 	exit->exception.vector = vector;
 	exit->exception.has_error = (info & INFO_ERROR) != 0;
 	exit->exception.error = (info & INFO_ERROR) ? (uint32_t)vmcs_read(VMCS_EXIT_INTR_ERROR) : 0;
-	exit->exception.dr6 = qual;
+	exit->exception.dr6 = vmcs_read(VMCS_EXIT_QUALIFICATION);
 }
 
-void vmx_exit_ext_intr(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_ext_intr(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	(void)qual;
 	host_interrupt((uint8_t)vmcs_read(VMCS_EXIT_INTR_INFO));
 }
 
-void vmx_exit_task_switch(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_task_switch(struct vcpu *vcpu)
 {
+	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
+
+	vmx_exit_insn(vcpu);
+	vmx_exit_vectoring(vcpu);
 	vcpu->exit.task.selector = (uint16_t)qual;
 	vcpu->exit.task.source = (uint8_t)((qual >> 30) & 3U);
 }

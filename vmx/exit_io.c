@@ -12,10 +12,12 @@
 #define QUAL_STRING BIT(4)
 #define QUAL_REP BIT(5)
 
-void vmx_exit_io(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_io(struct vcpu *vcpu)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
+	uint32_t qual = (uint32_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
 
+	vmx_exit_insn(vcpu);
 	exit->io.port = (uint16_t)(qual >> 16);
 	exit->io.width = (uint8_t)((qual & QUAL_WIDTH) + 1);
 	exit->io.in = (qual & QUAL_IN) != 0;

@@ -18,10 +18,12 @@
 
 enum apic_access { APIC_READ = 0, APIC_WRITE = 1, APIC_FETCH = 2, APIC_EVENT = 3 };
 
-void vmx_exit_ept_violation(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_ept_violation(struct vcpu *vcpu)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
+	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
+	vmx_exit_vectoring(vcpu);
 	exit->mem.gpa = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDR));
 	exit->mem.read = (qual & EPT_QUAL_READ) != 0;
 	exit->mem.write = (qual & EPT_QUAL_WRITE) != 0;
@@ -35,17 +37,19 @@ void vmx_exit_ept_violation(struct vcpu *vcpu, uint64_t qual)
 	}
 }
 
-void vmx_exit_ept_misconfig(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_ept_misconfig(struct vcpu *vcpu)
 {
-	(void)qual;
+	vmx_exit_vectoring(vcpu);
 	vcpu->exit.mem.gpa = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDR));
 }
 
-void vmx_exit_apic_access(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_apic_access(struct vcpu *vcpu)
 {
 	struct vcpu_exit *exit = &vcpu->exit;
+	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	enum apic_access access = (qual >> 12) & 0xfU;
 
+	vmx_exit_vectoring(vcpu);
 	exit->mem.gpa = gpa(LAPIC_DEFAULT_BASE + (qual & 0xfffU));
 	exit->mem.read = access == APIC_READ;
 	exit->mem.write = access == APIC_WRITE;
@@ -54,12 +58,12 @@ void vmx_exit_apic_access(struct vcpu *vcpu, uint64_t qual)
 	exit->mem.in_walk = access > APIC_FETCH;
 }
 
-void vmx_exit_apic_write(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_apic_write(struct vcpu *vcpu)
 {
-	vcpu->exit.apic.offset = (uint16_t)(qual & 0xff0U);
+	vcpu->exit.apic.offset = (uint16_t)(vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xff0U);
 }
 
-void vmx_exit_eoi(struct vcpu *vcpu, uint64_t qual)
+void vmx_exit_eoi(struct vcpu *vcpu)
 {
-	vcpu->exit.eoi.vector = (uint8_t)qual;
+	vcpu->exit.eoi.vector = (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
 }

@@ -3,10 +3,12 @@
 ; Enter the guest and come back. No policy here.
 ; Specs: [SDM3] "VM Entries", "VM Exits", "Loading Host State".
 ;
-; int vmx_enter(struct vcpu *vcpu, bool launched)
-;   in:   RDI = vcpu (VCPU_GPR_* offsets from build/offsets.inc), SIL = 1: VMRESUME, 0: VMLAUNCH
-;   out:  EAX = 0 a VM exit happened, guest registers stored; 1 VMfailInvalid; 2 VMfailValid
-;   The stack at the entry is the stack at the exit: HOST_RSP is written each time.
+; void vmx_enter(struct vcpu *vcpu, struct vmx_vcpu *v)
+;   in:   RDI = vcpu (VCPU_GPR_* offsets from build/offsets.inc), RSI = v
+;   out:  by a jump to vmx_exited(vcpu) after a VM exit, guest registers stored, or to
+;         vmx_entry_failed(vcpu): both return to vmx_enter's caller.
+;   v->host_rsp: what HOST_RSP in the VMCS holds; 0 = VMLAUNCH has to be done first. The stack at
+;   the entry is the stack at the exit, and hardly ever moves.
 
 %include "offsets.inc"
 
@@ -14,20 +16,12 @@ bits 64
 default rel
 section .text
 
+extern vmx_exited
+extern vmx_entry_failed
 global vmx_enter
 global vmx_exit_entry
 
-vmx_enter:
-	push	rbp
-	push	rbx
-	push	r12
-	push	r13
-	push	r14
-	push	r15
-	push	rdi			; the exit finds the vCPU here
-	mov	eax, HOST_RSP_FIELD
-	vmwrite	rax, rsp
-	test	sil, sil		; kept in ZF: no instruction below changes it
+%macro LOAD_GUEST 0
 	mov	rax, [rdi + VCPU_GPR_RAX]
 	mov	rcx, [rdi + VCPU_GPR_RCX]
 	mov	rdx, [rdi + VCPU_GPR_RDX]
@@ -43,17 +37,46 @@ vmx_enter:
 	mov	r14, [rdi + VCPU_GPR_R14]
 	mov	r15, [rdi + VCPU_GPR_R15]
 	mov	rdi, [rdi + VCPU_GPR_RDI]
-	jz	.launch
-	vmresume
-	jmp	.failed
-.launch:
-	vmlaunch
-.failed:				; VMfailInvalid: CF; VMfailValid: ZF
-	mov	eax, 1
-	mov	ecx, 2
-	cmovz	eax, ecx
+%endmacro
+
+%macro RETURN_TO 1
 	add	rsp, 8
-	jmp	vmx_enter.return
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbx
+	pop	rbp
+	jmp	%1
+%endmacro
+
+vmx_enter:
+	push	rbp
+	push	rbx
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	push	rdi			; the exit finds the vCPU here
+	cmp	rsp, [rsi + VMX_HOST_RSP]
+	jne	.elsewhere
+.resume:
+	LOAD_GUEST
+	vmresume
+.failed:
+	pop	rdi
+	push	rdi
+	RETURN_TO vmx_entry_failed
+.elsewhere:
+	mov	rax, rsp
+	xchg	rax, [rsi + VMX_HOST_RSP]
+	mov	ecx, HOST_RSP_FIELD
+	vmwrite	rcx, rsp
+	test	rax, rax
+	jnz	.resume
+	LOAD_GUEST
+	vmlaunch
+	jmp	.failed
 
 vmx_exit_entry:
 	push	rdi			; guest's RDI
@@ -73,13 +96,4 @@ vmx_exit_entry:
 	mov	[rdi + VCPU_GPR_R14], r14
 	mov	[rdi + VCPU_GPR_R15], r15
 	pop	qword [rdi + VCPU_GPR_RDI]
-	add	rsp, 8
-	xor	eax, eax
-vmx_enter.return:
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
-	ret
+	RETURN_TO vmx_exited

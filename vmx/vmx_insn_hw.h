@@ -11,6 +11,7 @@
 #include "vmx/vmcs_fields.h"
 
 struct vcpu;
+struct vmx_vcpu;
 
 uint64_t vmcs_read(enum vmcs_field field);
 void vmcs_write(enum vmcs_field field, uint64_t value);
@@ -28,10 +29,13 @@ void vmx_invept(enum invalidate_type type, uint64_t eptp);
 void vmx_invvpid(enum invalidate_type type, uint16_t vpid);
 
 /*
- * vmentry.asm: load the general registers from vcpu->gpr, enter, and store them back
- * at the exit. 0 = a VM exit happened; 1 = VMfailInvalid; 2 = VMfailValid (INSTRUCTION_ERROR).
+ * vmentry.asm: load the general registers from vcpu->gpr, enter, and store them back at the exit.
+ * Ends in vmx_exited(), or in vmx_entry_failed() when the instruction failed (VMfail).
  */
-int vmx_enter(struct vcpu *vcpu, bool launched);
+void vmx_enter(struct vcpu *vcpu, struct vmx_vcpu *v);
+/* exit.c: fill vcpu->exit as the row of the exit reason says. */
+void vmx_exited(struct vcpu *vcpu);
+void vmx_entry_failed(struct vcpu *vcpu);
 /* Where the processor continues after a VM exit. */
 void vmx_exit_entry(void);
 

@@ -71,12 +71,12 @@ uint64_t vmx_get_reg(struct vcpu *vcpu, enum vcpu_reg reg)
 		return vmcs_read(VMCS_GUEST_RFLAGS);
 	case REG_CR0:
 		owned = vmx_cr0_guest_owned();
-		return (vmcs_read(VMCS_GUEST_CR0) & owned) | (vmcs_read(VMCS_CR0_SHADOW) & ~owned);
+		return (vmcs_read(VMCS_GUEST_CR0) & owned) | (vmx_vcpu(vcpu)->cr0_shadow & ~owned);
 	case REG_CR3:
 		return vmcs_read(VMCS_GUEST_CR3);
 	case REG_CR4:
 		owned = vmx_cr4_guest_owned();
-		return (vmcs_read(VMCS_GUEST_CR4) & owned) | (vmcs_read(VMCS_CR4_SHADOW) & ~owned);
+		return (vmcs_read(VMCS_GUEST_CR4) & owned) | (vmx_vcpu(vcpu)->cr4_shadow & ~owned);
 	case REG_EFER:
 		return vmcs_read(VMCS_GUEST_EFER);
 	case REG_DR7:
@@ -109,6 +109,7 @@ void vmx_set_reg(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 		vmcs_write(VMCS_GUEST_RFLAGS, value | RFLAGS_FIXED1);
 		break;
 	case REG_CR0:
+		vmx_vcpu(vcpu)->cr0_shadow = value;
 		vmcs_write(VMCS_CR0_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR0, real_cr0(value));
 		break;
@@ -116,6 +117,7 @@ void vmx_set_reg(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 		vmcs_write(VMCS_GUEST_CR3, value);
 		break;
 	case REG_CR4:
+		vmx_vcpu(vcpu)->cr4_shadow = value;
 		vmcs_write(VMCS_CR4_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR4, real_cr4(value));
 		break;
@@ -223,6 +225,9 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 	vmcs_write(VMCS_GUEST_RIP, next);
 	if (blocking & BLOCKING_STI_MOV_SS) {
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~BLOCKING_STI_MOV_SS);
+	}
+	if (!(rflags & (RFLAGS_TF | RFLAGS_RF))) {
+		return;
 	}
 	/* None of the instructions that exit is a branch, which BTF steps over to. */
 	if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {

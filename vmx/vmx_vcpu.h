@@ -30,9 +30,10 @@ struct vmx_vcpu {
 	uint8_t *msr_bitmap;  /* (c) one page */
 	uint8_t *fpu;         /* (c) XSAVE area, one page */
 	uint32_t cpu;         /* (v) where the VMCS's host state is valid; ~0 = nowhere */
-	bool launched;        /* (v) VMLAUNCH was done since the last VMCLEAR */
+	uint64_t host_rsp;    /* (v) HOST_RSP in the VMCS; 0 = no VMLAUNCH since the last VMCLEAR */
 	uint32_t proc, proc2; /* (v) control words now in the VMCS */
-	uint64_t pat;         /* (v) as last written: without the PAT controls only remembered */
+	uint64_t cr0_shadow, cr4_shadow; /* (v) as in the VMCS: the processor only reads them */
+	uint64_t pat; /* (v) as last written: without the PAT controls only remembered */
 	uint64_t live_msrs[LIVE_MSR_COUNT]; /* (v) while not loaded */
 	uint16_t vpid;                      /* (c) 0 = none */
 	uint64_t flushes_seen;              /* [a] vmx_vm->flushes at its last flush */
@@ -108,10 +109,6 @@ void vmx_flush_guest(struct vcpu *vcpu);
 void vmx_flush_nested(struct vcpu *vcpu); /* on the calling CPU */
 void vmx_flush_all(struct vcpu *vcpu);
 void vmx_flush_nested_request(struct vm *vm); /* on every CPU, before its next entry */
-
-/* --- exit.c --- */
-/* Read what the exit's row names and fill vcpu->exit. */
-void vmx_decode_exit(struct vcpu *vcpu, uint32_t reason);
 
 /* --- apicv.c --- */
 void vmx_apic_set_mode(struct vcpu *vcpu, uint64_t apic_base);

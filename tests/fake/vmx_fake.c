@@ -134,17 +134,19 @@ static void run_out_the_timer(void)
 	fake_vmcs[VMCS_EXIT_REASON] = 52;
 }
 
-int vmx_enter(struct vcpu *vcpu, bool launched)
+void vmx_enter(struct vcpu *vcpu, struct vmx_vcpu *v)
 {
 	const struct fake_exit *e = script;
 
 	fake_vmx.entries++;
-	fake_vmx.resumes += launched;
+	fake_vmx.resumes += v->host_rsp != 0;
+	v->host_rsp = 1;
 	fake_vmx.last_inject = (uint32_t)fake_vmcs[VMCS_ENTRY_INTR_INFO];
 	if (script_left == 0) {
 		fake_vmcs[VMCS_ENTRY_INTR_INFO] &= ~BIT64(31);
 		run_out_the_timer();
-		return 0;
+		vmx_exited(vcpu);
+		return;
 	}
 	script++;
 	script_left--;
@@ -153,7 +155,8 @@ int vmx_enter(struct vcpu *vcpu, bool launched)
 		e->guest(vcpu);
 	}
 	if (e->fail) {
-		return e->fail;
+		vmx_entry_failed(vcpu);
+		return;
 	}
 	if (!(e->reason & BIT(31))) {
 		/* [SDM3] "Saving Guest State" and "Basic VM-Exit Information" */
@@ -169,7 +172,7 @@ int vmx_enter(struct vcpu *vcpu, bool launched)
 	fake_vmcs[VMCS_EXIT_INTR_ERROR] = e->intr_error;
 	fake_vmcs[VMCS_IDT_VECTORING_INFO] = e->vectoring;
 	fake_vmcs[VMCS_IDT_VECTORING_ERROR] = e->vectoring_error;
-	return 0;
+	vmx_exited(vcpu);
 }
 
 void fake_vmx_msrs(void)
