@@ -24,8 +24,18 @@ static void set_up(void (*model)(void), unsigned n_vcpus)
 static struct cpuid_regs ask_of(unsigned vcpu, uint32_t leaf, uint32_t subleaf)
 {
 	struct cpuid_regs r = {~0U, ~0U, ~0U, ~0U};
+	struct vcpu *v = vm->vcpus[vcpu];
 
-	cpuid_guest(vm->vcpus[vcpu], leaf, subleaf, &r);
+	cpuid_guest(v, leaf, subleaf, &r);
+	/* The instruction gives the same, and clears the upper halves. */
+	v->gpr[REG_RAX] = 0xdead00000000 | leaf;
+	v->gpr[REG_RCX] = 0xdead00000000 | subleaf;
+	v->gpr[REG_RBX] = v->gpr[REG_RDX] = ~0ULL;
+	ck_assert_int_eq(cpuid_handle_exit(v, &v->exit), ACT_SKIP);
+	ck_assert_uint_eq(v->gpr[REG_RAX], r.eax);
+	ck_assert_uint_eq(v->gpr[REG_RBX], r.ebx);
+	ck_assert_uint_eq(v->gpr[REG_RCX], r.ecx);
+	ck_assert_uint_eq(v->gpr[REG_RDX], r.edx);
 	return r;
 }
 

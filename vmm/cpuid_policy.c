@@ -18,22 +18,14 @@
 #include "vmm/pv.h"
 #include "vmm/vm.h"
 
-/*
- * What has to be patched for the vCPU that asks. Where a leaf has subleaves, the row's own regs
- * are those of subleaf 0.
- */
-enum leaf_kind {
-	LEAF_FIXED,
-	LEAF_FEATURES, /* 1 */
-	LEAF_CACHES,   /* 4 */
-	LEAF_STRUCTURED,
-	LEAF_TOPOLOGY, /* 0xb */
-	LEAF_XSTATE,   /* 0xd */
-};
+typedef void leaf_patch(
+        struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *regs);
 
+/* Where a leaf has subleaves, the row's own regs are those of subleaf 0. */
 struct leaf {
 	struct cpuid_regs regs;
-	enum leaf_kind kind;
+	/* What depends on the subleaf or on the vCPU that asks; NULL = nothing. */
+	leaf_patch *patch;
 };
 
 #define BASIC_LEAVES 0x17U
@@ -67,7 +59,7 @@ _Static_assert(MAX_VCPUS <= 64, "leaf 4 counts at most 64 cores");
 static struct {
 	struct leaf basic[BASIC_LEAVES];
 	struct leaf ext[EXT_LEAVES];
-	struct leaf hv;
+	struct leaf pv; /* all of PV_CPUID_LEAVES */
 	uint32_t max_basic;
 	struct cpuid_regs caches[CACHE_SUBLEAVES];
 	struct cpuid_regs structured[STRUCTURED_SUBLEAVES];
@@ -161,6 +153,93 @@ static bool frequency_leaves(uint64_t tsc_hz, uint64_t lapic_hz)
 	return true;
 }
 
+/* Bits that an APIC id needs below the package: 0 for one vCPU. */
+static unsigned id_bits(uint32_t n_vcpus)
+{
+	return n_vcpus > 1 ? bit_last(n_vcpus - 1) + 1 : 0;
+}
+
+static void leaf_features(
+        struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	uint64_t cr4 = cpu_virt->get_reg(vcpu, REG_CR4);
+	uint32_t n = vcpu->vm->n_vcpus;
+
+	(void)leaf;
+	(void)subleaf;
+	out->ebx |= (1U << id_bits(n)) << 16 | vcpu->index << 24;
+	out->ecx |= cr4 & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0;
+	out->edx |= (vcpu->lapic.base & APIC_BASE_EN ? LEAF1_EDX_APIC : 0) |
+	            (n > 1 ? LEAF1_EDX_HTT : 0);
+}
+
+/* L1 and L2 belong to a core, anything above to the package; every vCPU is a core. */
+static void leaf_caches(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	(void)leaf;
+	uint32_t last = (1U << id_bits(vcpu->vm->n_vcpus)) - 1;
+
+	*out = (struct cpuid_regs){0, 0, 0, 0};
+	if (subleaf >= CACHE_SUBLEAVES || (policy.caches[subleaf].eax & CACHE_TYPE) == 0) {
+		return;
+	}
+	*out = policy.caches[subleaf];
+	out->eax |= last << 26;
+	if (((out->eax >> CACHE_LEVEL_SHIFT) & 7U) > 2) {
+		out->eax |= last << 14;
+	}
+}
+
+static void leaf_topology(
+        struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	(void)leaf;
+	uint32_t n = vcpu->vm->n_vcpus;
+
+	/* Invalid levels give the subleaf and the id, and nothing else. */
+	*out = (struct cpuid_regs){0, 0, subleaf & 0xffU, vcpu->index};
+	if (subleaf == 0) {
+		out->ebx = 1;
+		out->ecx |= LEVEL_SMT << 8;
+	} else if (subleaf == 1) {
+		out->eax = id_bits(n);
+		out->ebx = n;
+		out->ecx |= LEVEL_CORE << 8;
+	}
+}
+
+static void leaf_structured(
+        struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	(void)leaf;
+	*out = (struct cpuid_regs){0, 0, 0, 0};
+	if (subleaf < STRUCTURED_SUBLEAVES) {
+		*out = policy.structured[subleaf];
+	}
+	if (subleaf == 0 && (out->ecx & LEAF7_ECX_PKU) &&
+	        (cpu_virt->get_reg(vcpu, REG_CR4) & CR4_PKE)) {
+		out->ecx |= LEAF7_ECX_OSPKE;
+	}
+}
+
+static void leaf_xstate(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	(void)leaf;
+	xstate_leaf(vcpu->xcr0, vcpu->xss, subleaf, out);
+}
+
+/* The row holds the first leaf of a VM without an interface: the name, and zeros after it. */
+static void leaf_pv(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	(void)subleaf;
+	if (vcpu->pv || leaf != PV_CPUID_BASE) {
+		*out = (struct cpuid_regs){0, 0, 0, 0};
+	}
+	if (vcpu->pv) {
+		vcpu->vm->pv->cpuid(vcpu, leaf, out);
+	}
+}
+
 static void cache_leaves(void)
 {
 	for (unsigned i = 0; i < CACHE_SUBLEAVES; i++) {
@@ -172,7 +251,7 @@ static void cache_leaves(void)
 		r.eax &= ~(uint32_t)(CACHE_SHARING | CACHE_CORES);
 		policy.caches[i] = r;
 	}
-	policy.basic[4].kind = LEAF_CACHES;
+	policy.basic[4].patch = leaf_caches;
 }
 
 static void basic_leaves(const struct virt_caps *caps, uint64_t tsc_hz, uint64_t lapic_hz)
@@ -182,7 +261,7 @@ static void basic_leaves(const struct virt_caps *caps, uint64_t tsc_hz, uint64_t
 	bool freq;
 
 	l[1].regs = masked_leaf(caps, 1, 0);
-	l[1].kind = LEAF_FEATURES;
+	l[1].patch = leaf_features;
 	l[1].regs.eax = host.eax;
 	l[1].regs.ebx = host.ebx & 0xff00U; /* CLFLUSH line size; brand index 0 */
 	l[2].regs = host_leaf(2, 0);
@@ -191,9 +270,9 @@ static void basic_leaves(const struct virt_caps *caps, uint64_t tsc_hz, uint64_t
 	policy.structured[0] = masked_leaf(caps, 7, 0);
 	policy.structured[1] = masked_leaf(caps, 7, 1);
 	policy.structured[0].eax = STRUCTURED_SUBLEAVES - 1;
-	l[7].kind = LEAF_STRUCTURED;
-	l[0xb].kind = LEAF_TOPOLOGY;
-	l[0xd].kind = LEAF_XSTATE;
+	l[7].patch = leaf_structured;
+	l[0xb].patch = leaf_topology;
+	l[0xd].patch = leaf_xstate;
 	xstate_set_features(masked_leaf(caps, 0xd, 1).eax);
 	freq = frequency_leaves(tsc_hz, lapic_hz);
 	policy.max_basic = freq ? 0x16 : (xstate_xcr0_allowed() ? 0xd : 0xb);
@@ -282,10 +361,11 @@ void cpuid_policy_init(const struct virt_caps *caps, uint64_t tsc_hz, uint64_t l
 	extended_leaves(caps);
 	control_bits();
 	/* No interface beyond the name: a guest that does not know it finds zeros. */
-	policy.hv.regs.eax = PV_CPUID_BASE;
-	memcpy(&policy.hv.regs.ebx, hv_signature, 4);
-	memcpy(&policy.hv.regs.ecx, hv_signature + 4, 4);
-	memcpy(&policy.hv.regs.edx, hv_signature + 8, 4);
+	policy.pv.patch = leaf_pv;
+	policy.pv.regs.eax = PV_CPUID_BASE;
+	memcpy(&policy.pv.regs.ebx, hv_signature, 4);
+	memcpy(&policy.pv.regs.ecx, hv_signature + 4, 4);
+	memcpy(&policy.pv.regs.edx, hv_signature + 8, 4);
 	log_withheld();
 }
 
@@ -305,107 +385,54 @@ bool cpuid_offers(uint32_t leaf, uint32_t subleaf, enum cpuid_reg reg, unsigned 
 	return *reg_of(&regs, reg) & BIT(bit);
 }
 
-/* Bits that an APIC id needs below the package: 0 for one vCPU. */
-static unsigned id_bits(uint32_t n_vcpus)
+static inline const struct leaf *find(uint32_t leaf)
 {
-	return n_vcpus > 1 ? bit_last(n_vcpus - 1) + 1 : 0;
-}
-
-static void leaf_features(struct vcpu *vcpu, struct cpuid_regs *out)
-{
-	uint32_t n = vcpu->vm->n_vcpus;
-
-	out->ebx |= (1U << id_bits(n)) << 16 | vcpu->index << 24;
-	if (cpu_virt->get_reg(vcpu, REG_CR4) & CR4_OSXSAVE) {
-		out->ecx |= LEAF1_ECX_OSXSAVE;
+	if (__builtin_expect(leaf < BASIC_LEAVES, 1)) {
+		return &policy.basic[leaf];
 	}
-	if (vcpu->lapic.base & APIC_BASE_EN) {
-		out->edx |= LEAF1_EDX_APIC;
+	if (leaf - EXT_BASE < EXT_LEAVES) {
+		return &policy.ext[leaf - EXT_BASE];
 	}
-	if (n > 1) {
-		out->edx |= LEAF1_EDX_HTT;
+	if (leaf - PV_CPUID_BASE < PV_CPUID_LEAVES) {
+		return &policy.pv;
 	}
-}
-
-/* L1 and L2 belong to a core, anything above to the package; every vCPU is a core. */
-static void leaf_caches(struct vcpu *vcpu, uint32_t subleaf, struct cpuid_regs *out)
-{
-	uint32_t last = (1U << id_bits(vcpu->vm->n_vcpus)) - 1;
-
-	*out = (struct cpuid_regs){0, 0, 0, 0};
-	if (subleaf >= CACHE_SUBLEAVES || (policy.caches[subleaf].eax & CACHE_TYPE) == 0) {
-		return;
-	}
-	*out = policy.caches[subleaf];
-	out->eax |= last << 26;
-	if (((out->eax >> CACHE_LEVEL_SHIFT) & 7U) > 2) {
-		out->eax |= last << 14;
-	}
-}
-
-static void leaf_topology(struct vcpu *vcpu, uint32_t subleaf, struct cpuid_regs *out)
-{
-	uint32_t n = vcpu->vm->n_vcpus;
-
-	/* Invalid levels give the subleaf and the id, and nothing else. */
-	*out = (struct cpuid_regs){0, 0, subleaf & 0xffU, vcpu->index};
-	if (subleaf == 0) {
-		out->ebx = 1;
-		out->ecx |= LEVEL_SMT << 8;
-	} else if (subleaf == 1) {
-		out->eax = id_bits(n);
-		out->ebx = n;
-		out->ecx |= LEVEL_CORE << 8;
-	}
+	return &policy.basic[policy.max_basic];
 }
 
 void cpuid_guest(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
-	const struct leaf *l;
-
-	if (leaf < BASIC_LEAVES) {
-		l = &policy.basic[leaf];
-	} else if (leaf - EXT_BASE < EXT_LEAVES) {
-		l = &policy.ext[leaf - EXT_BASE];
-	} else if (leaf - PV_CPUID_BASE < PV_CPUID_LEAVES) {
-		*out = (struct cpuid_regs){0, 0, 0, 0};
-		if (vcpu->pv) {
-			vcpu->vm->pv->cpuid(vcpu, leaf, out);
-		} else if (leaf == PV_CPUID_BASE) {
-			*out = policy.hv.regs;
-		}
-		return;
-	} else {
-		l = &policy.basic[policy.max_basic];
-	}
+	const struct leaf *l = find(leaf);
 
 	*out = l->regs;
-	switch (l->kind) {
-	case LEAF_FIXED:
-		break;
-	case LEAF_FEATURES:
-		leaf_features(vcpu, out);
-		break;
-	case LEAF_CACHES:
-		leaf_caches(vcpu, subleaf, out);
-		break;
-	case LEAF_STRUCTURED:
-		*out = (struct cpuid_regs){0, 0, 0, 0};
-		if (subleaf < STRUCTURED_SUBLEAVES) {
-			*out = policy.structured[subleaf];
-		}
-		if (subleaf == 0 && (out->ecx & LEAF7_ECX_PKU) &&
-		        (cpu_virt->get_reg(vcpu, REG_CR4) & CR4_PKE)) {
-			out->ecx |= LEAF7_ECX_OSPKE;
-		}
-		break;
-	case LEAF_TOPOLOGY:
-		leaf_topology(vcpu, subleaf, out);
-		break;
-	case LEAF_XSTATE:
-		xstate_leaf(vcpu->xcr0, vcpu->xss, subleaf, out);
-		break;
+	if (l->patch) {
+		l->patch(vcpu, leaf, subleaf, out);
 	}
+}
+
+static inline enum exit_action answer(struct vcpu *vcpu, const struct cpuid_regs *regs)
+{
+	vcpu->gpr[REG_RAX] = regs->eax;
+	vcpu->gpr[REG_RBX] = regs->ebx;
+	vcpu->gpr[REG_RCX] = regs->ecx;
+	vcpu->gpr[REG_RDX] = regs->edx;
+	return ACT_SKIP;
+}
+
+static __attribute__((noinline)) enum exit_action answer_patched(
+        struct vcpu *vcpu, const struct leaf *l)
+{
+	struct cpuid_regs regs = l->regs;
+
+	l->patch(vcpu, (uint32_t)vcpu->gpr[REG_RAX], (uint32_t)vcpu->gpr[REG_RCX], &regs);
+	return answer(vcpu, &regs);
+}
+
+enum exit_action cpuid_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	const struct leaf *l = find((uint32_t)vcpu->gpr[REG_RAX]);
+
+	(void)exit;
+	return l->patch ? answer_patched(vcpu, l) : answer(vcpu, &l->regs);
 }
 
 uint64_t cpuid_xcr0_allowed(void)

@@ -10,9 +10,7 @@
 #include "vmm/hw/cpu_hw.h"
 #include "vmm/lib/config.h"
 #include "vmm/lib/types.h"
-
-struct vcpu;
-struct virt_caps;
+#include "vmm/vcpu.h"
 
 /*
  * Boot time, once: read the host's leaves and apply the policy. tsc_hz, lapic_hz for leaves
@@ -23,6 +21,9 @@ void cpuid_policy_init(const struct virt_caps *caps, uint64_t tsc_hz, uint64_t l
 
 /* The answer for this vCPU now (OSXSAVE, APIC bit and leaf 0xD depend on its state). */
 void cpuid_guest(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+
+/* The CPUID instruction. */
+enum exit_action cpuid_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit);
 
 /* Does the policy offer this feature bit? For MSRs that exist with a feature. */
 bool cpuid_offers(uint32_t leaf, uint32_t subleaf, enum cpuid_reg reg, unsigned bit);

@@ -60,19 +60,6 @@ static enum exit_action privileged(struct vcpu *vcpu, const struct vcpu_exit *ex
 	return vcpu_fault(vcpu, X86_GP, 0);
 }
 
-static enum exit_action cpuid(struct vcpu *vcpu, const struct vcpu_exit *exit)
-{
-	struct cpuid_regs regs;
-
-	(void)exit;
-	cpuid_guest(vcpu, (uint32_t)vcpu->gpr[REG_RAX], (uint32_t)vcpu->gpr[REG_RCX], &regs);
-	vcpu->gpr[REG_RAX] = regs.eax;
-	vcpu->gpr[REG_RBX] = regs.ebx;
-	vcpu->gpr[REG_RCX] = regs.ecx;
-	vcpu->gpr[REG_RDX] = regs.edx;
-	return ACT_SKIP;
-}
-
 static enum exit_action rdmsr(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	uint64_t value;
@@ -173,7 +160,7 @@ static enum exit_action failed(struct vcpu *vcpu, const struct vcpu_exit *exit)
 
 static exit_handler *const handlers[EXIT_KIND_COUNT] = {
         [EXIT_NONE] = resume,
-        [EXIT_CPUID] = cpuid,
+        [EXIT_CPUID] = cpuid_handle_exit,
         [EXIT_IO] = pio_handle_exit,
         [EXIT_MEM] = memory,
         [EXIT_RDMSR] = rdmsr,
