@@ -16,6 +16,7 @@
 #define SLAVE 1U
 
 #define PORT_COMMAND 0U /* A0 = 0 */
+#define PORT_DATA 1U
 
 /* "Initialization Command Words" */
 #define ICW1_IC4 BIT(0)
@@ -51,12 +52,9 @@ static const uint8_t elcr_writable[2] = {0xf8, 0xde};
 /* Position of the highest-priority bit of set, 0 = highest priority; 8 = empty. */
 static unsigned first_priority(const struct pic8259_chip *c, uint8_t set)
 {
-	for (unsigned p = 0; p < 8; p++) {
-		if (set & BIT((c->lowest + 1 + p) & 7)) {
-			return p;
-		}
-	}
-	return 8;
+	unsigned twice = set | (unsigned)set << 8;
+
+	return bit_first((twice >> ((c->lowest + 1U) & 7U) & 0xffU) | BIT(8));
 }
 
 static unsigned input_at(const struct pic8259_chip *c, unsigned priority)
@@ -84,7 +82,17 @@ static int requested(const struct pic8259_chip *c, bool master)
 	return want < first_priority(c, isr) ? (int)input_at(c, want) : NO_IRQ;
 }
 
-/* Slave's output to the master's input, master's to the router. */
+static void publish(struct pic8259 *pic, unsigned which)
+{
+	const struct pic8259_chip *c = &pic->s.chips[which];
+	uint16_t command = c->read_isr ? c->isr : c->irr;
+	uint16_t poll = c->poll ? PIC_READ_POLL : 0;
+
+	__atomic_store_n(&pic->visible[which][PORT_COMMAND], command | poll, __ATOMIC_RELAXED);
+	__atomic_store_n(&pic->visible[which][PORT_DATA], c->imr | poll, __ATOMIC_RELAXED);
+}
+
+/* After every change: slave's output to the master's input, master's to the router. */
 static void update_locked(struct pic8259 *pic)
 {
 	struct pic8259_chip *master = &pic->s.chips[MASTER];
@@ -103,6 +111,8 @@ static void update_locked(struct pic8259 *pic)
 	if (out != irq_extint_pending(&pic->vm->irq)) {
 		irq_set_extint(&pic->vm->irq, out);
 	}
+	publish(pic, MASTER);
+	publish(pic, SLAVE);
 }
 
 static void pic_set_line(void *chip, unsigned pin, bool level)
@@ -298,22 +308,28 @@ static uint8_t read_poll(struct pic8259_chip *c, bool master)
 	return irq == NO_IRQ ? 0 : (uint8_t)(POLL_PENDING | (unsigned)irq);
 }
 
-static uint8_t read8(struct pic8259 *pic, unsigned which, unsigned reg)
+/* Another vCPU may have taken the poll meanwhile. */
+static __attribute__((noinline)) uint8_t read_polled(
+        struct pic8259 *pic, unsigned which, unsigned reg)
 {
 	struct pic8259_chip *c = &pic->s.chips[which];
 	uint8_t value;
 
 	spin_lock(&pic->vm->irq.lock);
+	value = (uint8_t)pic->visible[which][reg];
 	if (c->poll) {
 		value = read_poll(c, which == MASTER);
 		update_locked(pic);
-	} else if (reg == PORT_COMMAND) {
-		value = c->read_isr ? c->isr : c->irr;
-	} else {
-		value = c->imr;
 	}
 	spin_unlock(&pic->vm->irq.lock);
 	return value;
+}
+
+static uint8_t read8(struct pic8259 *pic, unsigned which, unsigned reg)
+{
+	uint16_t value = __atomic_load_n(&pic->visible[which][reg], __ATOMIC_RELAXED);
+
+	return value & PIC_READ_POLL ? read_polled(pic, which, reg) : (uint8_t)value;
 }
 
 static void write8(struct pic8259 *pic, unsigned which, unsigned reg, uint8_t value)

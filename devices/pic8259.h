@@ -13,6 +13,8 @@
 
 enum pic_init_step { PIC_READY, PIC_WANT_ICW2, PIC_WANT_ICW3, PIC_WANT_ICW4 };
 
+#define PIC_READ_POLL 0x100U /* the read is an acknowledge */
+
 struct pic8259_chip {
 	uint8_t irr;    /* requests: latched edges, or lines in level mode */
 	uint8_t isr;    /* in service */
@@ -37,7 +39,10 @@ struct pic8259_state {
 
 struct pic8259 {
 	struct pic8259_state s; /* [vm->irq.lock] */
-	struct vm *vm;          /* (c) */
+	/* [a] What a read of each chip's two ports gives, or PIC_READ_POLL: so that reads take no
+	 * lock. Follows every change of s. */
+	uint16_t visible[2][2];
+	struct vm *vm; /* (c) */
 	struct io_range ports[3];
 };
 

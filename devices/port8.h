@@ -9,23 +9,29 @@
 
 #include "vmm/lib/types.h"
 
-static inline uint64_t port8_read(
-        uint8_t (*read)(void *dev, unsigned reg), void *dev, uint64_t offset, unsigned width)
-{
-	uint64_t value = 0;
+typedef uint8_t port8_read_fn(void *dev, unsigned reg);
+typedef void port8_write_fn(void *dev, unsigned reg, uint8_t value);
 
-	for (unsigned i = 0; i < width; i++) {
-		value |= (uint64_t)read(dev, (unsigned)offset + i) << (8 * i);
+uint64_t port8_read_wide(port8_read_fn *read, void *dev, unsigned reg, unsigned width);
+void port8_write_wide(
+        port8_write_fn *write, void *dev, unsigned reg, unsigned width, uint64_t value);
+
+static inline uint64_t port8_read(port8_read_fn *read, void *dev, uint64_t offset, unsigned width)
+{
+	if (width != 1) {
+		return port8_read_wide(read, dev, (unsigned)offset, width);
 	}
-	return value;
+	return read(dev, (unsigned)offset);
 }
 
-static inline void port8_write(void (*write)(void *dev, unsigned reg, uint8_t value), void *dev,
-        uint64_t offset, unsigned width, uint64_t value)
+static inline void port8_write(
+        port8_write_fn *write, void *dev, uint64_t offset, unsigned width, uint64_t value)
 {
-	for (unsigned i = 0; i < width; i++) {
-		write(dev, (unsigned)offset + i, (uint8_t)(value >> (8 * i)));
+	if (width != 1) {
+		port8_write_wide(write, dev, (unsigned)offset, width, value);
+		return;
 	}
+	write(dev, (unsigned)offset, (uint8_t)value);
 }
 
 #endif

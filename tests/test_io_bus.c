@@ -6,6 +6,7 @@
 #include "vmm/lib/bits.h"
 #include "vmm/lib/err.h"
 #include <pthread.h>
+#include <string.h>
 
 static struct io_bus bus;
 
@@ -313,12 +314,7 @@ START_TEST(missing_handlers)
 }
 END_TEST
 
-/* A writer moves a range back and forth while readers look: each answer must be one of the maps'.
- */
 static struct probe still = {.id = 0x5a}, mover = {.id = 0xa5};
-static unsigned readers_left;
-
-#define LOOKS 300000U
 
 static uint64_t id_read(void *dev, uint64_t offset, unsigned width)
 {
@@ -328,8 +324,98 @@ static uint64_t id_read(void *dev, uint64_t offset, unsigned width)
 
 static const struct io_ops id_ops = {.name = "id", .read = id_read};
 
+/* --- a vCPU's cache --- */
+
+START_TEST(cache_gives_what_the_bus_gives)
+{
+	static const struct {
+		uint64_t addr;
+		unsigned width;
+	} rows[] = {{0x3f8, 1}, {0x3f8, 2}, {0x3f8, 4}, {0x3fa, 2}, {0x3ff, 1}, {0x3ff, 2},
+	        {0x3f7, 1}, {0, 1}, {0xffff, 1}, {0xfffc, 4}};
+	struct io_range r = RANGE(0x3f8, 8, &probe[0]);
+	static struct io_cache cache;
+
+	io_bus_init(&bus, 0xffff);
+	memset(&cache, 0, sizeof(cache));
+	probe[0].id = 0x1122334455667788;
+	ck_assert_int_eq(io_bus_add(&bus, &r), 0);
+	/* The second round hits. */
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		uint64_t addr = rows[i % ARRAY_SIZE(rows)].addr;
+		unsigned width = rows[i % ARRAY_SIZE(rows)].width;
+		unsigned writes = probe[0].writes;
+		uint64_t want = io_bus_read(&bus, addr, width);
+
+		probe[0].offset = probe[0].width = 99;
+		ck_assert_uint_eq(io_cache_read(&cache, &bus, addr, width), want);
+		if (io_bus_claims(&bus, addr, width)) {
+			ck_assert_uint_eq(probe[0].offset, addr - 0x3f8);
+			ck_assert_uint_eq(probe[0].width, width);
+		}
+		ck_assert_ptr_nonnull(io_cache_hit(&cache, &bus, addr, width));
+		io_cache_write(&cache, &bus, addr, width, ~0ULL);
+		ck_assert_uint_eq(
+		        probe[0].writes - writes, io_bus_claims(&bus, addr, width) ? 1 : 0);
+		if (probe[0].writes != writes) {
+			ck_assert_uint_eq(probe[0].value, width_mask(width));
+		}
+	}
+	ck_assert_ptr_null(io_cache_hit(&cache, &bus, 0x3f9, 1));
+	probe[0].id = 0x11;
+}
+END_TEST
+
+START_TEST(cache_follows_the_bus)
+{
+	struct io_range m = MOVABLE(0x1000, 0x40, &probe[1]), f = RANGE(0x2000, 4, &probe[0]);
+	static struct io_cache cache;
+
+	io_bus_init(&bus, 0xffff);
+	memset(&cache, 0, sizeof(cache));
+	ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x1000, 1), 0xff);
+	ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x2000, 1), 0xff);
+	ck_assert_int_eq(io_bus_add(&bus, &m), 0);
+	ck_assert_int_eq(io_bus_add(&bus, &f), 0);
+	ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x1000, 1), 0x22);
+	ck_assert_ptr_null(io_cache_hit(&cache, &bus, 0x2000, 1)); /* all of it is out of date */
+	ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x2000, 1), 0x11);
+	io_bus_move(&bus, &m, 0x3000, true);
+	ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x3000, 1), 0x22);
+	ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x1000, 1), 0xff);
+	io_bus_remove(&bus, &f);
+	ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x2000, 1), 0xff);
+}
+END_TEST
+
+/* More addresses than places: the older ones go. */
+START_TEST(cache_overflows)
+{
+	struct io_range r = RANGE(0x4000, 0x1000, &still);
+	static struct io_cache cache;
+
+	r.ops = &id_ops;
+	io_bus_init(&bus, 0xffff);
+	memset(&cache, 0, sizeof(cache));
+	ck_assert_int_eq(io_bus_add(&bus, &r), 0);
+	for (unsigned i = 0; i < 3 * 0x1000; i++) {
+		uint64_t offset = i * 7 % 0x1000;
+
+		ck_assert_uint_eq(io_cache_read(&cache, &bus, 0x4000 + offset, 1), 0x5a);
+		ck_assert_uint_eq(io_cache_hit(&cache, &bus, 0x4000 + offset, 1)->offset, offset);
+	}
+}
+END_TEST
+
+/* A writer moves a range back and forth while readers look: each answer must be one of the maps'.
+ */
+static unsigned readers_left;
+
+#define LOOKS 300000U
+
 static void *reader(void *arg)
 {
+	struct io_cache cache = {0};
 	uintptr_t bad = 0;
 
 	(void)arg;
@@ -337,6 +423,8 @@ static void *reader(void *arg)
 		uint64_t low = io_bus_read(&bus, 0x1003, 2), high = io_bus_read(&bus, 0xf003, 2);
 
 		bad += io_bus_read(&bus, 0xe002, 2) != 0x25a;
+		low = i & 1 ? io_cache_read(&cache, &bus, 0x1003, 2) : low;
+		high = i & 1 ? io_cache_read(&cache, &bus, 0xf003, 2) : high;
 		bad += low != 0x3a5 && low != 0xffff;
 		bad += high != 0x3a5 && high != 0xffff;
 	}
@@ -384,4 +472,6 @@ UNIT_MAIN("io_bus", tcase_add_test(tc, empty_bus_reads_ones); tcase_add_test(tc,
           tcase_add_test(tc, same_hash_different_rows);
           tcase_add_test(tc, movable_hides_under_fixed); tcase_add_test(tc, movable_order);
           tcase_add_test(tc, disabled_movable_may_be_anywhere);
-          tcase_add_test(tc, missing_handlers); tcase_add_test(tc, readers_beside_a_writer);)
+          tcase_add_test(tc, missing_handlers); tcase_add_test(tc, cache_gives_what_the_bus_gives);
+          tcase_add_test(tc, cache_follows_the_bus); tcase_add_test(tc, cache_overflows);
+          tcase_add_test(tc, readers_beside_a_writer);)

@@ -204,7 +204,7 @@ static uint64_t load_run(struct vcpu *vcpu, gpa_t at, unsigned len)
 	}
 	for (unsigned done = 0, n; done < len; done += n) {
 		n = bus_width(gpa_add(at, done), len - done);
-		v |= io_bus_read(&vcpu->vm->mmio, at.v + done, n) << (8 * done);
+		v |= io_cache_read(&vcpu->mmio, &vcpu->vm->mmio, at.v + done, n) << (8 * done);
 	}
 	return v;
 }
@@ -220,8 +220,7 @@ static void store_run(struct vcpu *vcpu, gpa_t at, unsigned len, uint64_t value)
 	}
 	for (unsigned done = 0, n; done < len; done += n) {
 		n = bus_width(gpa_add(at, done), len - done);
-		io_bus_write(
-		        &vcpu->vm->mmio, at.v + done, n, (value >> (8 * done)) & width_mask(n));
+		io_cache_write(&vcpu->mmio, &vcpu->vm->mmio, at.v + done, n, value >> (8 * done));
 	}
 }
 

@@ -7,8 +7,7 @@
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
 
-_Static_assert((IO_BUS_HINTS & (IO_BUS_HINTS - 1)) == 0, "hints are indexed by a mask");
-_Static_assert(IO_BUS_MAX_RANGES <= 256, "a hint is one byte");
+_Static_assert(sizeof(struct io_target) == 64, "one line of the processor's cache");
 
 static uint64_t read_ones(void *dev, uint64_t offset, unsigned width)
 {
@@ -188,25 +187,6 @@ static uint32_t search(const struct io_map *map, uint64_t addr)
 	return lo;
 }
 
-/* What an access needs of a row, copied while it was consistent. */
-struct target {
-	uint64_t base;
-	void *dev;
-	uint64_t (*read)(void *dev, uint64_t offset, unsigned width);
-	void (*write)(void *dev, uint64_t offset, unsigned width, uint64_t value);
-};
-
-static inline void take(const struct io_row *row, bool write, struct target *out)
-{
-	out->base = __atomic_load_n(&row->base, __ATOMIC_RELAXED);
-	out->dev = __atomic_load_n(&row->dev, __ATOMIC_RELAXED);
-	if (write) {
-		out->write = __atomic_load_n(&row->write, __ATOMIC_RELAXED);
-	} else {
-		out->read = __atomic_load_n(&row->read, __ATOMIC_RELAXED);
-	}
-}
-
 /* Was everything since 'generation' was loaded read from one map? */
 static inline bool still_current(const struct io_bus *bus, uint32_t generation)
 {
@@ -214,75 +194,86 @@ static inline bool still_current(const struct io_bus *bus, uint32_t generation)
 	return __atomic_load_n(&bus->generation, __ATOMIC_RELAXED) == generation;
 }
 
-static inline uint8_t *hint_of(struct io_bus *bus, uint64_t addr)
+/* One look at the map of a generation, which may be overwritten meanwhile. */
+static bool look(const struct io_bus *bus, uint32_t generation, uint64_t addr, unsigned width,
+        struct io_target *out)
 {
-	return &bus->hints[(addr ^ addr >> PAGE_SHIFT) & (IO_BUS_HINTS - 1)];
-}
-
-/* Search until the map stands still for that long. false = nobody claims the access. */
-static __attribute__((noinline)) bool lookup(
-        struct io_bus *bus, uint64_t addr, unsigned width, bool write, struct target *out)
-{
-	for (;;) {
-		uint32_t generation = __atomic_load_n(&bus->generation, __ATOMIC_ACQUIRE);
-		const struct io_map *map = &bus->maps[generation & 1];
-		uint32_t i = search(map, addr);
-		bool found = __atomic_load_n(&map->n, __ATOMIC_RELAXED) != 0 &&
-		             row_has(&map->rows[i], addr, width);
-
-		if (found) {
-			take(&map->rows[i], write, out);
-		}
-		if (still_current(bus, generation)) {
-			if (found) {
-				__atomic_store_n(hint_of(bus, addr), (uint8_t)i, __ATOMIC_RELAXED);
-			}
-			return found;
-		}
-	}
-}
-
-/*
- * Ports are the hottest exit there is: the row that the last access with this hash hit is
- * tried before searching. false = search.
- */
-static inline bool lookup_hint(
-        struct io_bus *bus, uint64_t addr, unsigned width, bool write, struct target *out)
-{
-	uint32_t generation = __atomic_load_n(&bus->generation, __ATOMIC_ACQUIRE);
 	const struct io_map *map = &bus->maps[generation & 1];
-	uint32_t i = __atomic_load_n(hint_of(bus, addr), __ATOMIC_RELAXED);
+	const struct io_row *row = &map->rows[search(map, addr)];
 
-	if (i >= __atomic_load_n(&map->n, __ATOMIC_RELAXED) ||
-	        !row_has(&map->rows[i], addr, width)) {
+	out->key = io_cache_key(addr, width);
+	if (__atomic_load_n(&map->n, __ATOMIC_RELAXED) == 0 || !row_has(row, addr, width)) {
+		out->dev = NULL;
+		out->offset = 0;
+		out->read = read_ones;
+		out->write = write_nothing;
 		return false;
 	}
-	take(&map->rows[i], write, out);
-	return still_current(bus, generation);
+	out->dev = __atomic_load_n(&row->dev, __ATOMIC_RELAXED);
+	out->offset = addr - __atomic_load_n(&row->base, __ATOMIC_RELAXED);
+	out->read = __atomic_load_n(&row->read, __ATOMIC_RELAXED);
+	out->write = __atomic_load_n(&row->write, __ATOMIC_RELAXED);
+	return true;
 }
 
-uint64_t io_bus_read(struct io_bus *bus, uint64_t addr, unsigned width)
+/* Look until the map stands still for that long. false = nobody claims the access. */
+static bool lookup(const struct io_bus *bus, uint64_t addr, unsigned width, struct io_target *out,
+        uint32_t *generation)
 {
-	struct target t;
+	bool found;
 
-	if (!lookup_hint(bus, addr, width, false, &t) && !lookup(bus, addr, width, false, &t)) {
-		return width_mask(width);
+	do {
+		*generation = __atomic_load_n(&bus->generation, __ATOMIC_ACQUIRE);
+		found = look(bus, *generation, addr, width, out);
+	} while (!still_current(bus, *generation));
+	return found;
+}
+
+const struct io_target *io_cache_find(
+        struct io_cache *cache, const struct io_bus *bus, uint64_t addr, unsigned width)
+{
+	const struct io_target *hit = io_cache_hit(cache, bus, addr, width);
+	struct io_target *t;
+	uint32_t generation;
+
+	if (hit) {
+		return hit;
 	}
-	return t.read(t.dev, addr - t.base, width) & width_mask(width);
-}
-
-void io_bus_write(struct io_bus *bus, uint64_t addr, unsigned width, uint64_t value)
-{
-	struct target t;
-
-	if (lookup_hint(bus, addr, width, true, &t) || lookup(bus, addr, width, true, &t)) {
-		t.write(t.dev, addr - t.base, width, value & width_mask(width));
+	t = &cache->targets[io_cache_index(io_cache_key(addr, width))];
+	(void)lookup(bus, addr, width, t, &generation);
+	if (cache->generation != generation) {
+		for (unsigned i = 0; i < IO_CACHE_TARGETS; i++) {
+			if (&cache->targets[i] != t) {
+				cache->targets[i].key = 0;
+			}
+		}
+		cache->generation = generation;
 	}
+	return t;
 }
 
-bool io_bus_claims(struct io_bus *bus, uint64_t addr, unsigned width)
+uint64_t io_bus_read(const struct io_bus *bus, uint64_t addr, unsigned width)
 {
-	struct target t;
+	uint32_t generation;
+	struct io_target t;
 
-	return lookup(bus, addr, width, false, &t);
+	(void)lookup(bus, addr, width, &t, &generation);
+	return t.read(t.dev, t.offset, width) & width_mask(width);
+}
+
+void io_bus_write(const struct io_bus *bus, uint64_t addr, unsigned width, uint64_t value)
+{
+	uint32_t generation;
+	struct io_target t;
+
+	(void)lookup(bus, addr, width, &t, &generation);
+	t.write(t.dev, t.offset, width, value & width_mask(width));
+}
+
+bool io_bus_claims(const struct io_bus *bus, uint64_t addr, unsigned width)
+{
+	uint32_t generation;
+	struct io_target t;
+
+	return lookup(bus, addr, width, &t, &generation);
 }

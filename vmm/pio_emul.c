@@ -34,16 +34,16 @@ static int string_step(struct emul *e, const struct vcpu_exit *exit, struct emul
 		return err;
 	}
 	if (exit->io.in) {
-		emul_store(vcpu, &operand, io_bus_read(&vcpu->vm->pio, exit->io.port, width));
+		emul_store(vcpu, &operand,
+		        io_cache_read(&vcpu->pio, &vcpu->vm->pio, exit->io.port, width));
 	} else {
-		io_bus_write(&vcpu->vm->pio, exit->io.port, width, emul_load(vcpu, &operand));
+		io_cache_write(&vcpu->pio, &vcpu->vm->pio, exit->io.port, width,
+		        emul_load(vcpu, &operand));
 	}
 	return 0;
 }
 
-/* Out of line: the register forms stay short. */
-__attribute__((noinline)) static enum exit_action pio_string(
-        struct vcpu *vcpu, const struct vcpu_exit *exit)
+static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	struct emul_page page = {.va = EMUL_NO_PAGE};
 	unsigned addr_width = exit->io.addr_width;
@@ -86,26 +86,52 @@ __attribute__((noinline)) static enum exit_action pio_string(
 	return ACT_SKIP;
 }
 
-enum exit_action pio_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit)
+/* What of RAX a read of 1, 2 or 4 bytes leaves alone - four clear the upper half - and sets. */
+static const struct {
+	uint64_t kept, set;
+} rax_parts[] = {
+        [1] = {~0xffULL, 0xffULL},
+        [2] = {~0xffffULL, 0xffffULL},
+        [4] = {0, 0xffffffffULL},
+};
+
+static inline enum exit_action pio_register(
+        struct vcpu *vcpu, const struct vcpu_exit *exit, const struct io_target *t)
 {
 	unsigned width = exit->io.width;
-	uint64_t rax, v;
+	uint64_t *rax = &vcpu->gpr[REG_RAX];
 
-	if (__builtin_expect(exit->io.string, 0)) {
+	if (exit->io.in) {
+		uint64_t v = t->read(t->dev, t->offset, width);
+
+		*rax = (*rax & rax_parts[width].kept) | (v & rax_parts[width].set);
+	} else {
+		t->write(t->dev, t->offset, width, *rax & rax_parts[width].set);
+	}
+	return ACT_SKIP;
+}
+
+/* Strings, a guest whose DR7 watches ports, and a port that was not accessed lately. */
+__attribute__((noinline)) static enum exit_action pio_rare(
+        struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	if (exit->io.string) {
 		return pio_string(vcpu, exit);
 	}
-	if (__builtin_expect(vcpu->io_breakpoints, 0)) {
-		(void)dr_io_access(vcpu, exit->io.port, width);
+	if (vcpu->io_breakpoints) {
+		(void)dr_io_access(vcpu, exit->io.port, exit->io.width);
 	}
-	rax = vcpu->gpr[REG_RAX];
-	if (!exit->io.in) {
-		io_bus_write(&vcpu->vm->pio, exit->io.port, width, rax);
-		return ACT_SKIP;
+	return pio_register(vcpu, exit,
+	        io_cache_find(&vcpu->pio, &vcpu->vm->pio, exit->io.port, exit->io.width));
+}
+
+enum exit_action pio_handle_exit(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	const struct io_target *t =
+	        io_cache_hit(&vcpu->pio, &vcpu->vm->pio, exit->io.port, exit->io.width);
+
+	if (__builtin_expect(!t || (exit->io.string | vcpu->io_breakpoints), 0)) {
+		return pio_rare(vcpu, exit);
 	}
-	v = io_bus_read(&vcpu->vm->pio, exit->io.port, width);
-	if (width != 4) {
-		v |= rax & ~width_mask(width);
-	}
-	vcpu->gpr[REG_RAX] = v;
-	return ACT_SKIP;
+	return pio_register(vcpu, exit, t);
 }

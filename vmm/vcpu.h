@@ -7,6 +7,7 @@
 
 #include "vmm/cpu_virt.h"
 #include "vmm/event.h"
+#include "vmm/io_bus.h"
 #include "vmm/lapic.h"
 #include "vmm/lib/types.h"
 #include "vmm/stats.h"
@@ -184,6 +185,8 @@ struct vcpu {
 	uint64_t exit_tsc;         /* (v) host TSC at the last exit */
 	struct vcpu_stats stats;   /* (v), read anywhere */
 	const char *kill_reason;   /* (v) */
+
+	struct io_cache pio, mmio; /* (v) of the VM's buses */
 
 	struct vcpu *next_ready; /* [sched queue lock] */
 	bool queued;             /* [sched queue lock] */
