@@ -187,6 +187,23 @@ START_TEST(a_new_vmcs)
 }
 END_TEST
 
+/* [SDM3] "Format of an MSR Entry": index, zeros, value; the list on a 16-byte boundary. */
+START_TEST(the_l1_cache_is_flushed_by_the_entry)
+{
+	const uint64_t flush[] = {0x10b, 1};
+	hpa_t list;
+
+	make(BIT(VMX_OPT_L1DFLUSH));
+	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_MSR_LOAD_COUNT], 0);
+	vmx_caps.granted |= BIT(VMX_OPT_L1DFLUSH);
+	vmcs_setup(vcpu);
+	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_MSR_LOAD_COUNT], 1);
+	list = hpa(fake_vmcs[VMCS_ENTRY_MSR_LOAD_ADDR]);
+	ck_assert_uint_eq(list.v % 16, 0);
+	ck_assert_mem_eq(phys_to_virt(list), flush, sizeof(flush));
+}
+END_TEST
+
 /* A field that exists with a control only is not touched without it. */
 static const struct {
 	uint32_t off;
@@ -207,6 +224,7 @@ static const struct {
         {BIT(VMX_OPT_XSAVES), VMCS_XSS_EXIT_BITMAP},
         {BIT(VMX_OPT_TSCSCALE), VMCS_TSC_MULTIPLIER},
         {BIT(VMX_OPT_TIMER), VMCS_PREEMPTION_TIMER},
+        {BIT(VMX_OPT_L1DFLUSH), VMCS_ENTRY_MSR_LOAD_ADDR},
 };
 
 START_TEST(fields_of_options)
@@ -467,6 +485,7 @@ UNIT_MAIN("vmx", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, 
           tcase_add_test(tc, a_vmcs_that_cannot_be_cleared);
           tcase_add_test(tc, the_apic_page_is_mapped); tcase_add_test(tc, vpids_differ);
           tcase_add_test(tc, every_port_exits); tcase_add_test(tc, a_new_vmcs);
+          tcase_add_test(tc, the_l1_cache_is_flushed_by_the_entry);
           tcase_add_loop_test(tc, fields_of_options, 0, ARRAY_SIZE(optional));
           tcase_add_test(tc, without_the_pat_controls); tcase_add_test(tc, registers_change_hands);
           tcase_add_test(tc, the_whole_extended_state);

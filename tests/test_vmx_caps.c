@@ -6,6 +6,8 @@
 #include "vmm/lib/err.h"
 #include <string.h>
 
+#define LEAF7_L1D_FLUSH BIT(28)
+#define LEAF7_ARCH_CAP BIT(29)
 #define ALL (BIT(VMX_OPT_COUNT) - 1)
 
 static struct vmx_caps caps;
@@ -14,6 +16,8 @@ static char why[160];
 static void setup(void)
 {
 	fake_cpuid_clear();
+	fake_cpuid_set(0, 0, 7, 0, 0, 0);
+	fake_cpuid_set(7, 0, 0, 0, 0, LEAF7_L1D_FLUSH);
 	fake_vmx_msrs();
 	fake_log_clear();
 }
@@ -140,7 +144,7 @@ END_TEST
 #define O(x) BIT(VMX_OPT_##x)
 static const struct {
 	uint32_t self;
-	int word; /* -1: a bit of EPT_VPID_CAP */
+	int word; /* -1: a bit of EPT_VPID_CAP, -2: of CPUID leaf 7, EDX */
 	uint64_t bit;
 	uint32_t others;
 } options[] = {
@@ -161,12 +165,15 @@ static const struct {
         {O(EPT2M), -1, EPT_CAP_2M, O(EPT1G)},
         {O(EPT1G), -1, EPT_CAP_1G, 0},
         {O(EPTAD), -1, EPT_CAP_AD, 0},
+        {O(L1DFLUSH), -2, LEAF7_L1D_FLUSH, 0},
 };
 _Static_assert(ARRAY_SIZE(options) == VMX_OPT_COUNT, "one row an option");
 
 static void take_away(unsigned i)
 {
-	if (options[i].word < 0) {
+	if (options[i].word == -2) {
+		fake_cpuid_set(7, 0, 0, 0, 0, 0);
+	} else if (options[i].word == -1) {
 		fake_msr_set(MSR_IA32_VMX_EPT_VPID_CAP,
 		        msr(MSR_IA32_VMX_EPT_VPID_CAP) & ~options[i].bit);
 	} else {
@@ -345,13 +352,52 @@ START_TEST(itlb_multihit)
 	fake_msr_set(MSR_IA32_ARCH_CAPABILITIES, BIT64(6));
 	ck_assert_int_eq(read_caps(0), 0);
 	ck_assert(caps.itlb_multihit); /* CPUID does not announce the MSR */
-	fake_cpuid_set(0, 0, 7, 0, 0, 0);
-	fake_cpuid_set(7, 0, 0, 0, 0, BIT(29));
+	fake_cpuid_set(7, 0, 0, 0, 0, LEAF7_ARCH_CAP);
 	ck_assert_int_eq(read_caps(0), 0);
 	ck_assert(!caps.itlb_multihit);
 	fake_msr_set(MSR_IA32_ARCH_CAPABILITIES, ~BIT64(6));
 	ck_assert_int_eq(read_caps(0), 0);
 	ck_assert(caps.itlb_multihit);
+}
+END_TEST
+
+/* Flushed unless the processor says that it need not be, or has no command for it. */
+static const struct {
+	uint32_t leaf7;
+	uint64_t arch_caps;
+	uint32_t off;
+	bool flushed;
+	const char *says;
+} l1d[] = {
+        {LEAF7_L1D_FLUSH, 0, 0, true, "entry: yes"},
+        {LEAF7_L1D_FLUSH, ~0ULL, 0, true, "entry: yes"}, /* the MSR is not announced */
+        {LEAF7_L1D_FLUSH | LEAF7_ARCH_CAP, 0, 0, true, "entry: yes"},
+        {LEAF7_L1D_FLUSH | LEAF7_ARCH_CAP, ~9ULL, 0, true, "entry: yes"},
+        {LEAF7_L1D_FLUSH | LEAF7_ARCH_CAP, BIT64(0), 0, false, "entry: no (L1TF denied)"},
+        {LEAF7_L1D_FLUSH | LEAF7_ARCH_CAP, BIT64(3), 0, false, "entry: no (the hypervisor below"},
+        {LEAF7_L1D_FLUSH, 0, O(L1DFLUSH), false, "not denied: off (candela.cfg)"},
+        {LEAF7_ARCH_CAP, 0, 0, false, "not denied: the processor has no such command"},
+        {0, 0, 0, false, "not denied: the processor has no such command"},
+        {LEAF7_ARCH_CAP, BIT64(0), 0, false, "entry: no (L1TF denied)"},
+};
+
+START_TEST(l1d_flush)
+{
+	fake_cpuid_set(7, 0, 0, 0, 0, l1d[_i].leaf7);
+	fake_msr_set(MSR_IA32_ARCH_CAPABILITIES, l1d[_i].arch_caps);
+	ck_assert_int_eq(read_caps(l1d[_i].off), 0);
+	ck_assert_int_eq((caps.granted & O(L1DFLUSH)) != 0, l1d[_i].flushed);
+	vmx_caps_log(&caps, l1d[_i].off, 0);
+	ck_assert_uint_eq(fake_log_count(l1d[_i].says), 1);
+}
+END_TEST
+
+/* Before leaf 7 there is nothing to ask. */
+START_TEST(l1d_flush_of_an_old_processor)
+{
+	fake_cpuid_set(0, 0, 6, 0, 0, 0);
+	ck_assert_int_eq(read_caps(0), 0);
+	ck_assert_int_eq(caps.l1d, L1D_CANNOT);
 }
 END_TEST
 
@@ -389,4 +435,5 @@ UNIT_MAIN("vmx_caps", tcase_add_test(tc, known_defects_go_by_revision);
           tcase_add_loop_test(tc, nothing_stands_in, 0, ARRAY_SIZE(fallbacks));
           tcase_add_loop_test(tc, a_basic_ability_is_missing, 0, ARRAY_SIZE(basics));
           tcase_add_test(tc, no_vt_x_at_all); tcase_add_test(tc, itlb_multihit);
-          tcase_add_test(tc, the_log_says_why);)
+          tcase_add_loop_test(tc, l1d_flush, 0, ARRAY_SIZE(l1d));
+          tcase_add_test(tc, l1d_flush_of_an_old_processor); tcase_add_test(tc, the_log_says_why);)

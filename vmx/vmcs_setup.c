@@ -13,6 +13,8 @@
 #define PAT_RESET 0x0007040600070406ULL
 #define TSC_MULTIPLIER_ONE BIT64(48)
 #define NO_LINK (~0ULL)
+#define MSR_IA32_FLUSH_CMD 0x10bU
+#define FLUSH_CMD_L1D BIT64(0)
 /* Pause-loop exiting: PAUSEs closer than GAP ticks are one loop; WINDOW ticks of it exit. */
 #define PLE_GAP_TICKS 128U
 #define PLE_WINDOW_TICKS 4096U
@@ -81,6 +83,16 @@ static void setup_optional(struct vcpu *vcpu)
 	}
 	if (granted & BIT(VMX_OPT_XSAVES)) {
 		vmcs_write(VMCS_XSS_EXIT_BITMAP, 0);
+	}
+	if (granted & BIT(VMX_OPT_L1DFLUSH)) {
+		/*
+		 * [L1TF] "Mitigation for VMX": by the entry itself, so that no host data is read
+		 * between flush and guest, and processors that need none pay nothing.
+		 */
+		vm->flush_l1d =
+		        (struct msr_entry){.msr = MSR_IA32_FLUSH_CMD, .value = FLUSH_CMD_L1D};
+		vmcs_write(VMCS_ENTRY_MSR_LOAD_ADDR, virt_to_phys(&vm->flush_l1d).v);
+		vmcs_write(VMCS_ENTRY_MSR_LOAD_COUNT, 1);
 	}
 	if (granted & BIT(VMX_OPT_TSCSCALE)) {
 		vmcs_write(VMCS_TSC_MULTIPLIER, TSC_MULTIPLIER_ONE);

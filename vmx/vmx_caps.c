@@ -16,7 +16,11 @@
 #define BASIC_MEMTYPE_SHIFT 50
 #define BASIC_IO_INFO BIT64(54)
 #define MEMTYPE_WB 6U
+#define ARCH_CAP_RDCL_NO BIT64(0)
+#define ARCH_CAP_SKIP_L1DFL_VMENTRY BIT64(3)
 #define ARCH_CAP_IF_PSCHANGE_MC_NO BIT64(6)
+#define LEAF7_EDX_L1D_FLUSH BIT(28)
+#define LEAF7_EDX_ARCH_CAP BIT(29)
 #define MISC_TIMER_RATE_MASK 0x1fU
 
 enum word { WORD_PIN, WORD_PROC, WORD_PROC2, WORD_EXIT, WORD_ENTRY, WORD_COUNT };
@@ -174,16 +178,33 @@ static uint32_t drop_dependents(uint32_t options)
 	return options;
 }
 
-static bool has_itlb_multihit(void)
+static uint32_t leaf7_edx(void)
 {
-	struct cpuid_regs leaf7 = cpu_cpuid(7, 0);
+	return cpu_cpuid(0, 0).eax < 7 ? 0 : cpu_cpuid(7, 0).edx;
+}
+
+/* What the processor says it is not affected by: nothing, when it does not say. */
+static uint64_t arch_capabilities(void)
+{
 	uint64_t caps;
 
-	if (cpu_cpuid(0, 0).eax < 7 || !(leaf7.edx & BIT(29)) ||
+	if (!(leaf7_edx() & LEAF7_EDX_ARCH_CAP) ||
 	        !cpu_rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &caps)) {
-		return true;
+		return 0;
 	}
-	return !(caps & ARCH_CAP_IF_PSCHANGE_MC_NO);
+	return caps;
+}
+
+/* [L1TF] "Hypervisor Mitigations": unless it has no L1TF, or a hypervisor below flushes for us. */
+static enum l1d_need l1d_need(uint64_t arch_caps)
+{
+	if (arch_caps & ARCH_CAP_RDCL_NO) {
+		return L1D_NOT_AFFECTED;
+	}
+	if (arch_caps & ARCH_CAP_SKIP_L1DFL_VMENTRY) {
+		return L1D_FLUSHED_BELOW;
+	}
+	return leaf7_edx() & LEAF7_EDX_L1D_FLUSH ? L1D_FLUSH : L1D_CANNOT;
 }
 
 static int check_required(
@@ -288,7 +309,7 @@ static void choose_words(struct vmx_caps *caps, const struct words *w)
 
 int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, size_t why_size)
 {
-	uint64_t basic, misc, ept_cap = 0;
+	uint64_t basic, misc, arch_caps, ept_cap = 0;
 	struct words w;
 	uint32_t available;
 	int err;
@@ -315,8 +336,13 @@ int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, size_t why_siz
 	caps->cr4_fixed1 = cpu_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
 	caps->invept_single = (ept_cap & EPT_CAP_INVEPT_SINGLE) != 0;
 	caps->invvpid_single = (ept_cap & EPT_CAP_INVVPID_SINGLE) != 0;
-	caps->itlb_multihit = has_itlb_multihit();
+	arch_caps = arch_capabilities();
+	caps->itlb_multihit = !(arch_caps & ARCH_CAP_IF_PSCHANGE_MC_NO);
+	caps->l1d = l1d_need(arch_caps);
 	available = available_options(&w, ept_cap);
+	if (caps->l1d == L1D_FLUSH) {
+		available |= BIT(VMX_OPT_L1DFLUSH);
+	}
 	caps->refused = ~available & (BIT(VMX_OPT_COUNT) - 1);
 	caps->granted = drop_dependents(available & ~off);
 	err = check_fallbacks(&w, caps->granted, why, why_size);
@@ -363,6 +389,13 @@ static const char *state_name(
 	return (defects & BIT(option)) ? "off (wrong here, docs/config.md)" : "off (needs another)";
 }
 
+static const char *const why_no_flush[] = {
+        [L1D_FLUSH] = "no, although L1TF is not denied: off (candela.cfg)",
+        [L1D_CANNOT] = "no, although L1TF is not denied: the processor has no such command",
+        [L1D_NOT_AFFECTED] = "no (L1TF denied)",
+        [L1D_FLUSHED_BELOW] = "no (the hypervisor below does it)",
+};
+
 void vmx_caps_log(const struct vmx_caps *caps, uint32_t off, uint32_t defects)
 {
 	log_info("VT-x: VMCS revision 0x%x; optional controls:", caps->revision);
@@ -373,4 +406,6 @@ void vmx_caps_log(const struct vmx_caps *caps, uint32_t off, uint32_t defects)
 	        caps->proc, caps->proc2, caps->exit, caps->entry);
 	log_info("  executable large pages: %s",
 	        caps->itlb_multihit ? "no (iTLB multihit erratum not denied)" : "yes");
+	log_info("  L1 data cache flush at entry: %s",
+	        caps->granted & BIT(VMX_OPT_L1DFLUSH) ? "yes" : why_no_flush[caps->l1d]);
 }

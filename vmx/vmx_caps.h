@@ -95,6 +95,14 @@
 #define EPT_CAP_INVVPID_SINGLE BIT64(41)
 #define EPT_CAP_INVVPID_ALL BIT64(42)
 
+/* L1TF: does each entry have to flush the L1 data cache? */
+enum l1d_need {
+	L1D_FLUSH,         /* yes */
+	L1D_CANNOT,        /* it should, and the processor has no command for it */
+	L1D_NOT_AFFECTED,  /* RDCL_NO */
+	L1D_FLUSHED_BELOW, /* SKIP_L1DFL_VMENTRY: nested, and the hypervisor below does it */
+};
+
 struct vmx_caps {
 	uint32_t revision;                      /* VMCS revision identifier */
 	uint32_t pin, proc, proc2, exit, entry; /* control words to use */
@@ -105,6 +113,7 @@ struct vmx_caps {
 	bool invept_single, invvpid_single;
 	bool pat, virtual_nmi, wbinvd;
 	bool itlb_multihit; /* executable large pages are unsafe */
+	enum l1d_need l1d;
 	struct virt_caps virt;
 };
 

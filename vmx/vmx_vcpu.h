@@ -43,6 +43,13 @@ struct vmx_vcpu {
  * overlay page retires one, so a few are enough. */
 #define EPT_RETIRED_MAX 8U
 
+/* [SDM3] "Format of an MSR Entry": what an entry or exit loads into an MSR. */
+struct msr_entry {
+	uint32_t msr, reserved;
+	uint64_t value;
+} __attribute__((aligned(16)));
+_Static_assert(sizeof(struct msr_entry) == 16, "the processor's layout");
+
 struct vmx_vm {
 	uint64_t *root;       /* (c) EPT level 4 */
 	uint64_t eptp;        /* (c) */
@@ -53,8 +60,9 @@ struct vmx_vm {
 		unsigned level;
 		uint64_t flush; /* gone from every processor when all vCPUs have served this one */
 	} retired[EPT_RETIRED_MAX];
-	uint8_t *io_bitmaps; /* (c) two pages, all ones: every port exits */
-	uint8_t *apic_page;  /* (c) the page APIC accesses are recognized by */
+	uint8_t *io_bitmaps;        /* (c) two pages, all ones: every port exits */
+	uint8_t *apic_page;         /* (c) the page APIC accesses are recognized by */
+	struct msr_entry flush_l1d; /* (c) loaded at each entry, with VMX_OPT_L1DFLUSH */
 };
 
 static inline struct vmx_vcpu *vmx_vcpu(struct vcpu *vcpu)

@@ -31,6 +31,7 @@ enum vmx_option {
 	VMX_OPT_EPT2M,     /* ept2m: large EPT pages */
 	VMX_OPT_EPT1G,     /* ept1g */
 	VMX_OPT_EPTAD,     /* eptad: accessed and dirty flags */
+	VMX_OPT_L1DFLUSH,  /* l1dflush: L1 data cache flushed at each entry, where L1TF needs it */
 	VMX_OPT_COUNT
 };
 

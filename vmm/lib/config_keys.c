@@ -28,6 +28,7 @@ const char *const vmx_option_names[VMX_OPT_COUNT] = {
         [VMX_OPT_EPT2M] = "ept2m",
         [VMX_OPT_EPT1G] = "ept1g",
         [VMX_OPT_EPTAD] = "eptad",
+        [VMX_OPT_L1DFLUSH] = "l1dflush",
 };
 const char *const hv_feature_names[HV_FEATURE_COUNT] = {
         [HV_VP_RUNTIME] = "vpruntime",
