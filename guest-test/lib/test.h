@@ -115,6 +115,8 @@ void *memcpy(void *to, const void *from, size_t len);
 extern volatile uint32_t irq_count[256];
 /* Called by the trap handler for a vector, before its EOI; NULL = count only. */
 extern void (*irq_handler[256])(struct frame *f);
+/* Before all else; true = it was dealt with, its EOI too. For images with several vCPUs. */
+extern bool (*trap_first)(struct frame *f);
 enum eoi_kind { EOI_NONE, EOI_LAPIC, EOI_PIC };
 void irq_setup(uint8_t vector, enum eoi_kind eoi, void (*handler)(struct frame *f));
 

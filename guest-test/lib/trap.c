@@ -13,6 +13,7 @@ struct frame fault_frame;
 static enum eoi_kind eoi_of[256];
 volatile uint32_t irq_count[256];
 void (*irq_handler[256])(struct frame *f);
+bool (*trap_first)(struct frame *f);
 
 void irq_setup(uint8_t vector, enum eoi_kind eoi, void (*handler)(struct frame *f))
 {
@@ -58,6 +59,9 @@ static void unexpected_fault(const struct frame *f)
 
 void trap(struct frame *f)
 {
+	if (trap_first && trap_first(f)) {
+		return;
+	}
 	if ((f->vector >= 32 && f->vector != USER_EXIT) || irq_handler[f->vector]) {
 		irq_count[f->vector]++;
 		if (irq_handler[f->vector]) {
