@@ -36,6 +36,9 @@ static bool serve_requests(struct vcpu *vcpu)
 	}
 	/* A VM that stops waits for all: what the others still send starts nobody again. */
 	if (vcpu->state == VCPU_STOPPED) {
+		if (req & BIT64(VCPU_REQ_INIT)) {
+			vcpu->held &= ~BIT64(VCPU_REQ_SIPI); /* came too early */
+		}
 		vcpu->held |= req & VCPU_HELD_REQUESTS;
 		return false;
 	}
