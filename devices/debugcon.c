@@ -70,3 +70,8 @@ void debugcon_reset(struct debugcon *d)
 	flush_locked(d);
 	spin_unlock(&d->lock);
 }
+
+void debugcon_dump(const struct debugcon *d, struct out *out)
+{
+	out_print(out, "%u bytes of an unfinished line\n", d->used);
+}

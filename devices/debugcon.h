@@ -19,5 +19,6 @@ void debugcon_init(struct debugcon *d);
 __must_check int debugcon_attach(struct debugcon *d, struct vm *vm, uint16_t port);
 /* Writes out an unfinished line. */
 void debugcon_reset(struct debugcon *d);
+void debugcon_dump(const struct debugcon *d, struct out *out);
 
 #endif

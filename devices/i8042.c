@@ -347,16 +347,19 @@ void i8042_mouse_move(struct i8042 *k, int dx, int dy, int dz, unsigned buttons)
 	spin_unlock(&k->lock);
 }
 
-void i8042_dump(const struct i8042 *k)
+void i8042_dump(const struct i8042 *k, struct out *out)
 {
 	const struct kbd_state *kbd = &k->s.kbd;
 	const struct i8042_mouse *m = &k->s.mouse;
 
-	log_info("i8042: command byte %02x status %02x output %02x port %02x", k->s.ram[0],
-	        k->s.status, k->s.obf, k->s.outport);
-	log_info("i8042: keyboard: %u queued, leds %x, scanning %s", kbd->count, kbd->leds,
+	out_print(out, "command byte %02x, status %02x, output buffer %02x%s\n", k->s.ram[0],
+	        k->s.status, k->s.obf, k->s.status & I8042_STS_OBF ? " (full)" : "");
+	out_print(out, "  output port %02x, command waiting for its byte %02x\n", k->s.outport,
+	        k->s.command);
+	out_print(out, "  keyboard: %u queued%s, leds %x, rate %02x, scanning %s\n", kbd->count,
+	        kbd->overrun ? " (overrun)" : "", kbd->leds, kbd->rate,
 	        kbd->scanning ? "on" : "off");
-	log_info("i8042: mouse: %u queued, id %u, %s mode, reporting %s, rate %u, resolution %u",
+	out_print(out, "  mouse: %u queued, id %u, %s mode, reporting %s, rate %u, resolution %u\n",
 	        m->n_events, m->id, m->wrap ? "wrap" : (m->remote ? "remote" : "stream"),
 	        m->reporting ? "on" : "off", m->rate, m->resolution);
 }

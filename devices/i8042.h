@@ -71,7 +71,7 @@ void i8042_init(struct i8042 *k);
 __must_check int i8042_attach(struct i8042 *k, struct vm *vm, uint16_t data, uint16_t cmd,
         unsigned kbd_gsi, unsigned aux_gsi);
 void i8042_reset(struct i8042 *k);
-void i8042_dump(const struct i8042 *k);
+void i8042_dump(const struct i8042 *k, struct out *out);
 
 /*
  * A key of the set 2 table goes down or up; extended: with the 0xe0 prefix. Dropped while the

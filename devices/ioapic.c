@@ -3,7 +3,6 @@
 // Specs: [IOAPIC] "Memory Mapped Registers for Accessing IOAPIC Registers", "I/O Redirection Table
 // Registers".
 #include "devices/ioapic.h"
-#include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
@@ -26,6 +25,7 @@
 #define RTE_DELIVERY_MASK 7U
 #define RTE_LOGICAL BIT64(11)
 #define RTE_STATUS BIT64(12)
+#define RTE_LOW BIT64(13)
 #define RTE_REMOTE_IRR BIT64(14)
 #define RTE_LEVEL BIT64(15)
 #define RTE_MASK BIT64(16)
@@ -255,19 +255,29 @@ void ioapic_reset(struct ioapic *io)
 	spin_unlock(&io->vm->irq.lock);
 }
 
-void ioapic_dump(const struct ioapic *io)
+void ioapic_dump(const struct ioapic *io, struct out *out)
 {
-	log_info("IOAPIC %u: select %02x lines %06x", io->s.id, io->s.select, io->s.lines);
+	static const char *const delivery[8] = {
+	        "fixed", "lowest", "SMI", "mode 3", "NMI", "INIT", "mode 6", "ExtINT"};
+	unsigned open = 0;
+
+	for (unsigned pin = 0; pin < IRQ_LINES; pin++) {
+		open += io->s.entries[pin] & RTE_MASK ? 0 : 1;
+	}
+	out_print(out, "ID %u, IOREGSEL %02x, %u of %u entries open, lines %06x\n", io->s.id,
+	        io->s.select, open, IRQ_LINES, io->s.lines);
 	for (unsigned pin = 0; pin < IRQ_LINES; pin++) {
 		uint64_t e = io->s.entries[pin];
 
 		if (e == RTE_MASK) {
 			continue; /* never touched */
 		}
-		log_info("IOAPIC pin %2u: %s vector %02x mode %u to %s %02x, %s%s", pin,
-		        e & RTE_MASK ? "masked" : "open  ", (unsigned)(e & RTE_VECTOR),
-		        (unsigned)(e >> RTE_DELIVERY_SHIFT & RTE_DELIVERY_MASK),
+		out_print(out, "  pin %2u: %-6s vector %02x %-6s to %s %02x, %-5s active %s%s%s\n",
+		        pin, e & RTE_MASK ? "masked" : "open", (unsigned)(e & RTE_VECTOR),
+		        delivery[e >> RTE_DELIVERY_SHIFT & RTE_DELIVERY_MASK],
 		        e & RTE_LOGICAL ? "logical" : "physical", (unsigned)(e >> RTE_DEST_SHIFT),
-		        e & RTE_LEVEL ? "level" : "edge", e & RTE_REMOTE_IRR ? ", in service" : "");
+		        e & RTE_LEVEL ? "level" : "edge", e & RTE_LOW ? "low" : "high",
+		        e & RTE_REMOTE_IRR ? ", in service (remote IRR)" : "",
+		        io->s.lines >> pin & 1 ? ", line up" : "");
 	}
 }

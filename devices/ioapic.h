@@ -36,6 +36,6 @@ void ioapic_init(struct ioapic *io);
 /* MMIO at base (4 KiB); takes the router's IOAPIC side. */
 __must_check int ioapic_attach(struct ioapic *io, struct vm *vm, uint64_t base, uint8_t id);
 void ioapic_reset(struct ioapic *io);
-void ioapic_dump(const struct ioapic *io);
+void ioapic_dump(const struct ioapic *io, struct out *out);
 
 #endif

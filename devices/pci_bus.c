@@ -237,21 +237,31 @@ void pci_config_write(
 	spin_unlock(&bus->lock);
 }
 
-void pci_bus_dump(const struct pci_bus *bus)
+void pci_bus_dump(const struct pci_bus *bus, struct out *out)
 {
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PCI_MAX_DEVFN; i++) {
+		n += bus->funcs[i] ? 1 : 0;
+	}
+	out_print(out, "%u functions\n", n);
 	for (unsigned i = 0; i < PCI_MAX_DEVFN; i++) {
 		const struct pci_func *f = bus->funcs[i];
 
 		if (!f) {
 			continue;
 		}
-		log_info("pci 00:%02x.%u %04x:%04x command %04x status %04x irq line %u", i >> 3,
-		        i & 7, pci_func_get(f, PCI_VENDOR, 2), pci_func_get(f, PCI_DEVICE, 2),
+		out_print(out,
+		        "  00:%02x.%u %04x:%04x class %02x%02x%02x command %04x status %04x irq "
+		        "line %u\n",
+		        i >> 3, i & 7, pci_func_get(f, PCI_VENDOR, 2),
+		        pci_func_get(f, PCI_DEVICE, 2), pci_func_get(f, PCI_CLASS_BASE, 1),
+		        pci_func_get(f, PCI_CLASS_SUB, 1), pci_func_get(f, PCI_CLASS_PROG, 1),
 		        pci_func_get(f, PCI_COMMAND, 2), pci_func_get(f, PCI_STATUS, 2),
 		        f->config[PCI_INT_LINE]);
 		for (unsigned b = 0; b < PCI_MAX_BARS; b++) {
 			if (f->bars[b].len) {
-				log_info("  bar %u: %08x, %u bytes%s", b,
+				out_print(out, "    bar %u: %08x, %u bytes%s\n", b,
 				        pci_func_get(f, PCI_BAR0 + 4 * b, 4), f->bars[b].len,
 				        f->bars[b].range.enabled ? "" : ", off");
 			}

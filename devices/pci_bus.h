@@ -112,7 +112,7 @@ void pci_func_detach(struct pci_func *f);
 uint32_t pci_config_read(struct pci_bus *bus, uint8_t devfn, unsigned offset, unsigned width);
 void pci_config_write(
         struct pci_bus *bus, uint8_t devfn, unsigned offset, unsigned width, uint32_t value);
-void pci_bus_dump(const struct pci_bus *bus);
+void pci_bus_dump(const struct pci_bus *bus, struct out *out);
 
 /* For 'written' and tests: a little-endian register of f->config. */
 uint32_t pci_func_get(const struct pci_func *f, unsigned offset, unsigned width);

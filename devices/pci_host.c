@@ -121,7 +121,7 @@ void pci_host_reset(struct pci_host *h)
 	spin_unlock(&h->lock);
 }
 
-void pci_host_dump(const struct pci_host *h)
+void pci_host_dump(const struct pci_host *h, struct out *out)
 {
-	log_info("pci host: CONFADD %08x", h->state.config_address);
+	out_print(out, "CONFADD %08x\n", h->state.config_address);
 }

@@ -30,6 +30,6 @@ __must_check int pci_host_attach(struct pci_host *h, struct vm *vm, struct pci_b
         uint16_t port, const struct io_ops *rst, void *rst_dev);
 /* CONFADD only: pci_bus_reset() has the function. */
 void pci_host_reset(struct pci_host *h);
-void pci_host_dump(const struct pci_host *h);
+void pci_host_dump(const struct pci_host *h, struct out *out);
 
 #endif

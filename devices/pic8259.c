@@ -4,7 +4,6 @@
 // [PIIX4] "ELCR1", "ELCR2".
 #include "devices/pic8259.h"
 #include "devices/port8.h"
-#include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
@@ -458,16 +457,23 @@ void pic8259_reset(struct pic8259 *pic)
 	spin_unlock(&pic->vm->irq.lock);
 }
 
-void pic8259_dump(const struct pic8259 *pic)
+void pic8259_dump(const struct pic8259 *pic, struct out *out)
 {
+	const struct pic8259_chip *m = &pic->s.chips[MASTER], *s = &pic->s.chips[SLAVE];
+
+	out_print(out,
+	        "master IRR %02x ISR %02x IMR %02x, slave IRR %02x ISR %02x IMR %02x, output %u\n",
+	        m->irr, m->isr, m->imr, s->irr, s->isr, s->imr,
+	        irq_extint_pending(&pic->vm->irq) ? 1U : 0U);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct pic8259_chip *c = &pic->s.chips[i];
 
-		log_info("8259 %s: IRR %02x ISR %02x IMR %02x ELCR %02x lines %02x base %02x "
-		         "lowest IR%u ICW1 %02x ICW3 %02x ICW4 %02x%s%s%s",
-		        i == MASTER ? "master" : "slave", c->irr, c->isr, c->imr, c->elcr, c->lines,
-		        c->base, c->lowest, c->icw1, c->icw3, c->icw4,
-		        c->special_mask ? " special-mask" : "", c->poll ? " poll" : "",
-		        c->initialised ? "" : " not initialised");
+		out_print(out,
+		        "  %-6s: lines %02x ELCR %02x vectors %02x-%02x lowest IR%u ICW1 %02x "
+		        "ICW3 %02x ICW4 %02x%s%s%s%s\n",
+		        i == MASTER ? "master" : "slave", c->lines, c->elcr, c->base, c->base + 7U,
+		        c->lowest, c->icw1, c->icw3, c->icw4,
+		        c->special_mask ? " special-mask" : "", c->read_isr ? " reads-ISR" : "",
+		        c->poll ? " poll" : "", c->initialised ? "" : " not initialised");
 	}
 }

@@ -51,6 +51,6 @@ void pic8259_init(struct pic8259 *pic);
 __must_check int pic8259_attach(
         struct pic8259 *pic, struct vm *vm, uint16_t master, uint16_t slave, uint16_t elcr);
 void pic8259_reset(struct pic8259 *pic);
-void pic8259_dump(const struct pic8259 *pic);
+void pic8259_dump(const struct pic8259 *pic, struct out *out);
 
 #endif

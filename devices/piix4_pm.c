@@ -338,11 +338,13 @@ void piix4_pm_power_button(struct piix4_pm *pm)
 	spin_unlock(&pm->lock);
 }
 
-void piix4_pm_dump(const struct piix4_pm *pm)
+void piix4_pm_dump(const struct piix4_pm *pm, struct out *out)
 {
 	const struct piix4_pm_state *s = &pm->state;
 
-	log_info("piix4 pm: base %04x%s sts %04x en %04x cntrl %04x gpen %04x timer %06x",
+	out_print(out, "base %04x%s, PMSTS %04x PMEN %04x PMCNTRL %04x%s\n",
 	        (unsigned)pm->block.base, pm->block.enabled ? "" : " (off)", s->sts, s->en,
-	        s->cntrl, s->gpen, timer_value(pm));
+	        s->cntrl, s->cntrl & PM_SCI_EN ? " (ACPI)" : " (legacy)");
+	out_print(out, "  GPEN %04x, timer %06x, SMI command %02x status %02x\n", s->gpen,
+	        timer_value(pm), s->apmc, s->apms);
 }

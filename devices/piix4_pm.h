@@ -68,7 +68,7 @@ __must_check int piix4_pm_attach(struct piix4_pm *pm, struct vm *vm, struct pci_
         unsigned slot, unsigned sci_gsi, uint16_t smi_port);
 void piix4_pm_reset(struct piix4_pm *pm);
 void piix4_pm_quiesce(struct piix4_pm *pm);
-void piix4_pm_dump(const struct piix4_pm *pm);
+void piix4_pm_dump(const struct piix4_pm *pm, struct out *out);
 
 /* Somebody presses the power button: a guest in ACPI mode shuts down by itself. Any CPU. */
 void piix4_pm_power_button(struct piix4_pm *pm);

@@ -4,7 +4,6 @@
 // Register".
 #include "devices/pit8254.h"
 #include "devices/port8.h"
-#include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
@@ -285,17 +284,20 @@ void pit8254_quiesce(struct pit8254 *pit)
 	spin_unlock(&pit->lock);
 }
 
-void pit8254_dump(const struct pit8254 *pit)
+void pit8254_dump(const struct pit8254 *pit, struct out *out)
 {
 	uint64_t now = now_tick(pit);
 
+	out_print(out, "counter 0: mode %u, count %u%s; port 61 %02x\n", pit->s.counters[0].mode,
+	        pit->s.counters[0].count, pit->s.counters[0].running ? "" : ", stopped",
+	        pit->s.port61);
 	for (unsigned i = 0; i < PIT_COUNTERS; i++) {
 		struct pit_counter c = pit->s.counters[i]; /* looking moves it on: a copy */
-		bool out = pit_counter_out(&c, now);
+		bool level = pit_counter_out(&c, now);
 
-		log_info("8254 counter %u: mode %u rw %u%s count %u next %u gate %u out %u%s", i,
-		        c.mode, c.rw, c.bcd ? " BCD" : "", c.count, c.next, c.gate, out,
-		        c.running ? "" : " stopped");
+		out_print(out,
+		        "  counter %u: mode %u rw %u%s count %u next %u gate %u out %u%s%s\n", i,
+		        c.mode, c.rw, c.bcd ? " BCD" : "", c.count, c.next, c.gate, level,
+		        c.n_latched ? " latched" : "", c.running ? "" : " stopped");
 	}
-	log_info("8254 port 61 %02x", pit->s.port61);
 }

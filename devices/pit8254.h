@@ -36,7 +36,7 @@ __must_check int pit8254_attach(
         struct pit8254 *pit, struct vm *vm, uint16_t port, uint16_t port61, unsigned gsi);
 void pit8254_reset(struct pit8254 *pit);
 void pit8254_quiesce(struct pit8254 *pit);
-void pit8254_dump(const struct pit8254 *pit);
+void pit8254_dump(const struct pit8254 *pit, struct out *out);
 
 /* Ticks of the counters' clock in ns of the VM's clock, and the first ns of a tick. Exact. */
 uint64_t pit_ticks(uint64_t ns);

@@ -171,6 +171,7 @@ static const struct vm_platform_ops platform_ops = {
         .write_tables = write_tables,
         .power_button = power_button,
         .time_passed = time_passed,
+        .dump = platform_dump,
 };
 
 void platform_init(struct platform *p)
@@ -284,20 +285,4 @@ out:
 	vm->platform = NULL;
 	vm->platform_ops = NULL;
 	return err;
-}
-
-void platform_dump(const struct platform *p)
-{
-	pic8259_dump(&p->pic);
-	ioapic_dump(&p->ioapic);
-	pit8254_dump(&p->pit);
-	rtc_cmos_dump(&p->rtc);
-	uart16550_dump(&p->com1);
-	uart16550_dump(&p->com2);
-	i8042_dump(&p->kbc);
-	reset_ports_dump(&p->reset_ports);
-	pci_host_dump(&p->host);
-	pci_bus_dump(&p->pci);
-	piix4_pm_dump(&p->pm);
-	fw_cfg_dump(&p->fw_cfg, &out_log);
 }

@@ -44,7 +44,9 @@ void platform_init(struct platform *p);
  */
 __must_check int platform_attach(
         struct platform *p, struct vm *vm, struct chr *com1, uint64_t wall_seconds);
-/* Registers of every chip to the log. */
-void platform_dump(const struct platform *p);
+/*
+ * vm_platform_ops.dump (platform_dump.c). A device that is added here gets a row there.
+ */
+bool platform_dump(struct vm *vm, const char *name, struct out *out);
 
 #endif

@@ -109,7 +109,7 @@ void reset_ports_reset(struct reset_ports *r)
 	spin_unlock(&r->lock);
 }
 
-void reset_ports_dump(const struct reset_ports *r)
+void reset_ports_dump(const struct reset_ports *r, struct out *out)
 {
-	log_info("reset ports: 92 %02x cf9 %02x", r->state.p92, r->state.rc);
+	out_print(out, "port 92 %02x, reset control %02x\n", r->state.p92, r->state.rc);
 }

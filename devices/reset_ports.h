@@ -28,6 +28,6 @@ extern const struct io_ops reset_control_ops;
 void reset_ports_init(struct reset_ports *r);
 __must_check int reset_ports_attach(struct reset_ports *r, struct vm *vm, uint16_t p92);
 void reset_ports_reset(struct reset_ports *r);
-void reset_ports_dump(const struct reset_ports *r);
+void reset_ports_dump(const struct reset_ports *r, struct out *out);
 
 #endif

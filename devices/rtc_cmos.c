@@ -4,7 +4,6 @@
 #include "devices/rtc_cmos.h"
 #include "devices/port8.h"
 #include "devices/rtc_time.h"
-#include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
@@ -465,16 +464,27 @@ bool rtc_cmos_nmi_disabled(const struct rtc_cmos *rtc)
 	return __atomic_load_n(&rtc->s.nmi_disabled, __ATOMIC_RELAXED);
 }
 
-void rtc_cmos_dump(const struct rtc_cmos *rtc)
+void rtc_cmos_dump(const struct rtc_cmos *rtc, struct out *out)
 {
 	const struct rtc_cmos_state *s = &rtc->s;
 	struct rtc_time t;
 
 	rtc_time_split(seconds_at(s, vm_clock_now(rtc->vm)), &t);
-	log_info("rtc: A %02x B %02x C %02x index %02x%s alarm %02x:%02x:%02x", s->bytes[RTC_A],
-	        s->bytes[RTC_B], s->flags, s->index, s->nmi_disabled ? " NMI off" : "",
-	        s->bytes[RTC_HOURS_ALARM], s->bytes[RTC_MINUTES_ALARM],
-	        s->bytes[RTC_SECONDS_ALARM]);
-	log_info("rtc: %04u-%02u-%02u %02u:%02u:%02u%s", t.year, t.month, t.day, t.hour, t.minute,
-	        t.second, frozen(s) ? " (stopped)" : "");
+	out_print(out, "%04u-%02u-%02u %02u:%02u:%02u%s, A %02x B %02x C %02x\n", t.year, t.month,
+	        t.day, t.hour, t.minute, t.second, frozen(s) ? " (stopped)" : "", s->bytes[RTC_A],
+	        s->bytes[RTC_B], s->flags);
+	out_print(out, "  index %02x%s, alarm %02x:%02x:%02x, interrupts:%s%s%s\n", s->index,
+	        s->nmi_disabled ? ", NMI off" : "", s->bytes[RTC_HOURS_ALARM],
+	        s->bytes[RTC_MINUTES_ALARM], s->bytes[RTC_SECONDS_ALARM],
+	        s->bytes[RTC_B] & B_PIE ? " periodic" : "", s->bytes[RTC_B] & B_AIE ? " alarm" : "",
+	        s->bytes[RTC_B] & B_UIE ? " update" : "");
+	for (unsigned i = 0; i < sizeof(s->bytes); i += 16) {
+		const uint8_t *b = &s->bytes[i];
+
+		out_print(out,
+		        "  %02x: %02x %02x %02x %02x %02x %02x %02x %02x  %02x %02x %02x %02x %02x "
+		        "%02x %02x %02x\n",
+		        i, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+		        b[12], b[13], b[14], b[15]);
+	}
 }

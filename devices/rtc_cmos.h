@@ -42,7 +42,7 @@ __must_check int rtc_cmos_attach(
 /* RESET pin: time and memory stay, interrupts are disabled. */
 void rtc_cmos_reset(struct rtc_cmos *rtc);
 void rtc_cmos_quiesce(struct rtc_cmos *rtc);
-void rtc_cmos_dump(const struct rtc_cmos *rtc);
+void rtc_cmos_dump(const struct rtc_cmos *rtc, struct out *out);
 
 /* Battery-backed memory (index 14 to 127 but the century), for the platform to fill. */
 void rtc_cmos_set_byte(struct rtc_cmos *rtc, unsigned index, uint8_t value);

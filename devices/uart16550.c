@@ -4,7 +4,6 @@
 #include "devices/uart16550.h"
 #include "devices/port8.h"
 #include "devices/uart16550_bits.h"
-#include "vmm/lib/log.h"
 #include "vmm/lib/string.h"
 
 #define STATE_VERSION 1U
@@ -445,16 +444,16 @@ void uart16550_quiesce(struct uart16550 *u)
 	spin_unlock(&u->lock);
 }
 
-void uart16550_dump(const struct uart16550 *u)
+void uart16550_dump(const struct uart16550 *u, struct out *out)
 {
 	const struct uart16550_state *s = &u->s;
 
-	log_info("uart %#llx: IER %02x IIR %02x FCR %02x LCR %02x MCR %02x SCR %02x divisor "
-	         "%02x%02x",
-	        (unsigned long long)u->range.base, s->ier, iir_source(s), s->fcr, s->lcr, s->mcr,
-	        s->scr, s->dlm, s->dll);
-	log_info("uart %#llx: rx %u bytes, tx %u bytes%s, errors %02x, deltas %x%s%s",
-	        (unsigned long long)u->range.base, s->rx.count, s->tx.count,
-	        s->shift_full ? " + 1 the backend refused" : "", s->lsr_errors, s->msr_deltas,
-	        s->thre_pending ? ", THRE" : "", s->timeout_pending ? ", time-out" : "");
+	out_print(out, "IER %02x IIR %02x LCR %02x MCR %02x, rx %u bytes, tx %u bytes%s\n", s->ier,
+	        iir_source(s), s->lcr, s->mcr, s->rx.count, s->tx.count,
+	        s->shift_full ? " + 1 the backend refused" : "");
+	out_print(out, "  FCR %02x SCR %02x DLL %02x DLM %02x, errors %02x, deltas %x%s%s%s\n",
+	        s->fcr, s->scr, s->dll, s->dlm, s->lsr_errors, s->msr_deltas,
+	        s->thre_pending ? ", THRE pending" : "",
+	        s->timeout_pending ? ", time-out pending" : "",
+	        u->rx_refused ? ", the backend waits for room" : "");
 }

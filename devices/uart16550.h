@@ -46,6 +46,6 @@ __must_check int uart16550_attach(
         struct uart16550 *u, struct vm *vm, struct chr *chr, uint16_t port, unsigned gsi);
 void uart16550_reset(struct uart16550 *u);
 void uart16550_quiesce(struct uart16550 *u);
-void uart16550_dump(const struct uart16550 *u);
+void uart16550_dump(const struct uart16550 *u, struct out *out);
 
 #endif

@@ -361,7 +361,7 @@ START_TEST(random_programs)
 	ck_assert(!(status() & I8042_STS_OBF));
 	cmd(0xaa);
 	ck_assert_uint_eq(data(), 0x55);
-	i8042_dump(&k);
+	i8042_dump(&k, &out_log);
 }
 END_TEST
 

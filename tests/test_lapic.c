@@ -737,14 +737,6 @@ START_TEST(writes_after_the_fact)
 }
 END_TEST
 
-START_TEST(dump)
-{
-	fake_log_clear();
-	lapic_dump(apic[3]);
-	ck_assert_uint_eq(fake_log_count("lapic 3:"), 2);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("lapic");
@@ -775,7 +767,6 @@ int main(void)
 	tcase_add_loop_test(sw, base_transition, 0, ARRAY_SIZE(transitions));
 	tcase_add_test(sw, base_bits);
 	tcase_add_test(sw, extint_message);
-	tcase_add_test(sw, dump);
 	tcase_add_checked_fixture(hw, setup_delivery, NULL);
 	tcase_add_test(hw, delivery_by_the_processor);
 	tcase_add_test(hw, self_ipi_beside_delivery);

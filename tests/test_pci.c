@@ -295,8 +295,8 @@ START_TEST(random_programs)
 	ck_assert_uint_eq(writes_seen, expected_writes);
 	ck_assert_uint_eq(cfg_read(CARD, 0x00, 4), 0x56781234);
 	ck_assert_uint_eq(cfg_read(ISA, 0x08, 4), 0x06010001);
-	pci_bus_dump(&bus);
-	pci_host_dump(&host);
+	pci_bus_dump(&bus, &out_log);
+	pci_host_dump(&host, &out_log);
 }
 END_TEST
 

@@ -187,7 +187,7 @@ START_TEST(reset_forgets)
 	irq_router_reset(&vm->irq);
 	pic8259_reset(&pic);
 	program_run(vm, &after, 0);
-	pic8259_dump(&pic);
+	pic8259_dump(&pic, &out_log);
 	ck_assert_uint_eq(fake_log_count("not initialised"), 2);
 }
 END_TEST

@@ -242,7 +242,7 @@ START_TEST(random_programs)
 		ck_assert_int_eq(
 		        armed, (cnt & PM_SCI_EN) && (en & PM_TMR_STS) && !(sts & PM_TMR_STS));
 	}
-	piix4_pm_dump(&pm);
+	piix4_pm_dump(&pm, &out_log);
 }
 END_TEST
 

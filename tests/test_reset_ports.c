@@ -76,7 +76,7 @@ START_TEST(level_is_no_edge)
 	ck_assert_uint_eq(reset_control_ops.read(&r, 0, 1), 0);
 	write_one(false, 6);
 	ck_assert_uint_eq(fake_vm_requests, BIT(VM_REQ_RESET));
-	reset_ports_dump(&r);
+	reset_ports_dump(&r, &out_log);
 }
 END_TEST
 

@@ -15,7 +15,7 @@ static void setup(void)
 
 START_TEST(long_mode_is_valid)
 {
-	ck_assert_msg(vmcs_check_guest() == 0, "%s", fake_log_text());
+	ck_assert_msg(vmcs_check_guest(&out_log) == 0, "%s", fake_log_text());
 	ck_assert_str_eq(fake_log_text(), "");
 }
 END_TEST
@@ -33,9 +33,9 @@ START_TEST(protected_mode_is_valid)
 		vmx_set_seg(vcpu, i, i == SEG_CS ? &code : i >= SEG_FS ? &none : &data);
 	}
 	vmx_set_seg(vcpu, SEG_TR, &tss16);
-	ck_assert_msg(vmcs_check_guest() == 0, "%s", fake_log_text());
+	ck_assert_msg(vmcs_check_guest(&out_log) == 0, "%s", fake_log_text());
 	vmx_set_reg(vcpu, REG_CR0, CR0_PE | CR0_ET); /* paging off */
-	ck_assert_msg(vmcs_check_guest() == 0, "%s", fake_log_text());
+	ck_assert_msg(vmcs_check_guest(&out_log) == 0, "%s", fake_log_text());
 }
 END_TEST
 
@@ -57,11 +57,11 @@ static void virtual_8086(void)
 START_TEST(virtual_8086_is_valid)
 {
 	virtual_8086();
-	ck_assert_msg(vmcs_check_guest() == 0, "%s", fake_log_text());
+	ck_assert_msg(vmcs_check_guest(&out_log) == 0, "%s", fake_log_text());
 	fake_vmcs[VMCS_GUEST_GS_BASE] = 0x1231;
 	fake_vmcs[VMCS_GUEST_DS_LIMIT] = 0xfffff;
 	fake_vmcs[VMCS_GUEST_SS_RIGHTS] = 0x93;
-	ck_assert_uint_eq(vmcs_check_guest(), 3);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 3);
 	ck_assert_uint_eq(fake_log_count("GUEST_GS_RIGHTS"), 1);
 	ck_assert_uint_eq(fake_log_count("GUEST_DS_RIGHTS"), 1);
 	ck_assert_uint_eq(fake_log_count("GUEST_SS_RIGHTS"), 1);
@@ -128,7 +128,7 @@ static const struct {
 START_TEST(one_field_is_broken)
 {
 	fake_vmcs[rows[_i].field] = rows[_i].value;
-	ck_assert_uint_eq(vmcs_check_guest(), 1);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 1);
 	ck_assert_msg(strstr(fake_log_text(), rows[_i].name) != NULL, "%s", fake_log_text());
 	ck_assert_uint_eq(fake_log_count("entry check: "), 1);
 }
@@ -139,38 +139,38 @@ START_TEST(pairs)
 {
 	fake_vmcs[VMCS_GUEST_CS_RIGHTS] = 0xc09b; /* compatibility mode */
 	fake_vmcs[VMCS_GUEST_RIP] = 1ULL << 32;
-	ck_assert_uint_eq(vmcs_check_guest(), 1);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 1);
 	ck_assert_uint_eq(fake_log_count("GUEST_RIP"), 1);
 
 	setup();
 	fake_vmcs[VMCS_GUEST_RFLAGS] = 2;
 	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 1;
-	ck_assert_uint_eq(vmcs_check_guest(), 1);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 1);
 	ck_assert_uint_eq(fake_log_count("blocking by STI with IF 0"), 1);
 
 	setup();
 	fake_vmcs[VMCS_GUEST_RFLAGS] = 2;
 	fake_vmcs[VMCS_ENTRY_INTR_INFO] = 0x80000020;
-	ck_assert_uint_eq(vmcs_check_guest(), 1);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 1);
 	ck_assert_uint_eq(fake_log_count("GUEST_RFLAGS"), 1);
 
 	setup();
 	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 1;
 	fake_vmcs[VMCS_ENTRY_INTR_INFO] = 0x80000020;
-	ck_assert_uint_eq(vmcs_check_guest(), 1);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 1);
 	ck_assert_uint_eq(fake_log_count("shadow with an external interrupt"), 1);
 	fake_vmcs[VMCS_ENTRY_INTR_INFO] = 0x80000306; /* an exception may */
-	ck_assert_uint_eq(vmcs_check_guest(), 0);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 0);
 
 	setup();
 	fake_vmcs[VMCS_ENTRY_CONTROLS] &= ~(uint64_t)ENTRY_IA32E;
 	fake_vmcs[VMCS_GUEST_CS_RIGHTS] = 0xc09b;
-	ck_assert_uint_eq(vmcs_check_guest(), 1);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 1);
 	ck_assert_uint_eq(fake_log_count("LMA differs from the IA-32e"), 1);
 	fake_vmcs[VMCS_GUEST_EFER] = 0;
 	fake_vmcs[VMCS_GUEST_CR4] |= CR4_PCIDE;
 	fake_log_clear();
-	ck_assert_uint_eq(vmcs_check_guest(), 1);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 1);
 	ck_assert_uint_eq(fake_log_count("PCIDE outside"), 1);
 }
 END_TEST

@@ -14,12 +14,10 @@ static void setup(void)
 START_TEST(every_field_by_name)
 {
 	fake_vmcs[VMCS_GUEST_RIP] = 0xffffffff81234567;
-	vcpu->gpr[REG_R15] = 0x1122334455667788;
 	vcpu->exit.raw_reason = 48;
-	vmcs_dump(vcpu);
+	vmcs_dump(vcpu, &out_log);
 	ck_assert_uint_eq(fake_log_count("exit reason 48 (EPT violation)"), 1);
 	ck_assert_uint_eq(fake_log_count("ffffffff81234567"), 1);
-	ck_assert_uint_eq(fake_log_count("R15 1122334455667788"), 1);
 #define ROW(name, encoding) ck_assert_msg(fake_log_count(#name " ") >= 1, #name);
 	VMCS_FIELDS(ROW)
 #undef ROW
@@ -31,7 +29,7 @@ START_TEST(fields_that_are_absent)
 {
 	fake_vmcs_absent(VMCS_TSC_MULTIPLIER);
 	fake_vmcs_absent(VMCS_XSS_EXIT_BITMAP);
-	vmcs_dump(vcpu);
+	vmcs_dump(vcpu, &out_log);
 	ck_assert_uint_eq(fake_log_count("0-  "), 1);
 }
 END_TEST
@@ -41,7 +39,7 @@ START_TEST(an_entry_that_was_refused)
 	vcpu->exit.kind = EXIT_FAILED;
 	vcpu->exit.raw_reason = 0xffff;
 	fake_vmcs[VMCS_INSTRUCTION_ERROR] = 7;
-	vmcs_dump(vcpu);
+	vmcs_dump(vcpu, &out_log);
 	ck_assert_uint_eq(fake_log_count("VMX instruction error 7"), 1);
 	ck_assert_uint_eq(fake_log_count("no guest-state check of the SDM fails"), 1);
 }
@@ -53,7 +51,7 @@ START_TEST(an_entry_that_failed)
 	vcpu->exit.raw_reason = 33;
 	fake_vmcs[VMCS_EXIT_REASON] = 0x80000021;
 	fake_vmcs[VMCS_LINK_POINTER] = 0;
-	vmcs_dump(vcpu);
+	vmcs_dump(vcpu, &out_log);
 	ck_assert_uint_eq(fake_log_count("VM entry failed: reason 33"), 1);
 	ck_assert_uint_eq(fake_log_count("entry check: LINK_POINTER"), 1);
 	ck_assert_uint_eq(fake_log_count("no guest-state check"), 0);
@@ -63,10 +61,10 @@ END_TEST
 START_TEST(a_reason_without_a_name)
 {
 	vcpu->exit.raw_reason = 35;
-	vmcs_dump(vcpu);
+	vmcs_dump(vcpu, &out_log);
 	ck_assert_uint_eq(fake_log_count("exit reason 35 (not expected)"), 1);
 	vcpu->exit.raw_reason = 0x1234;
-	vmcs_dump(vcpu);
+	vmcs_dump(vcpu, &out_log);
 	ck_assert_uint_eq(fake_log_count("exit reason 4660 (not expected)"), 1);
 }
 END_TEST

@@ -11,6 +11,7 @@
 
 #include "vmm/event.h"
 #include "vmm/lib/config.h"
+#include "vmm/lib/out.h"
 #include "vmm/lib/types.h"
 
 struct pcpu;
@@ -187,8 +188,10 @@ struct cpu_virt_ops {
 	/* TSC seen by the guest = host TSC * 1 + offset. */
 	void (*set_tsc_offset)(struct vcpu *vcpu, uint64_t offset);
 
-	/* Everything known, by name, to the log. */
-	void (*vcpu_dump)(struct vcpu *vcpu);
+	/* The reason of the last exit and everything else the back end keeps, by name. */
+	void (*vcpu_dump)(struct vcpu *vcpu, struct out *out);
+	/* The back end's own word for vcpu_exit.raw_reason; NULL = none. */
+	const char *(*exit_name)(uint16_t raw_reason);
 };
 
 extern const struct cpu_virt_ops *cpu_virt; /* (c) after boot */

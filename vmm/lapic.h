@@ -16,6 +16,7 @@
 
 struct vcpu;
 struct apic_msg;
+struct out;
 
 #define LAPIC_DEFAULT_BASE 0xfee00000ULL
 
@@ -136,6 +137,10 @@ uint64_t lapic_timer_hz(void);
  * tsc_offset and state have changed. */
 void lapic_timer_resume(struct lapic *apic, uint64_t ticks);
 
-void lapic_dump(const struct lapic *apic);
+/*
+ * Modes, vectors, LVT, timer and time left: several lines, indented (lapic_dump.c). From the own
+ * CPU all of it is of one moment.
+ */
+void lapic_dump(const struct lapic *apic, struct out *out);
 
 #endif

@@ -182,18 +182,3 @@ void lapic_write_done(struct lapic *apic, uint32_t offset)
 		lapic_reg_write(apic, offset, lapic_get(apic, offset));
 	}
 }
-
-void lapic_dump(const struct lapic *apic)
-{
-	log_info("lapic %u: base %llx svr %x tpr %x ppr %x irr %d isr %d esr %x", lapic_id(apic),
-	        (unsigned long long)apic->base, lapic_get(apic, LAPIC_SVR),
-	        lapic_get(apic, LAPIC_TPR), lapic_ppr(apic), lapic_vector_highest(apic, LAPIC_IRR),
-	        lapic_vector_highest(apic, LAPIC_ISR), lapic_get(apic, LAPIC_ESR));
-	log_info("lapic %u: ldr %x dfr %x icr %x:%x lint0 %x lint1 %x timer %x initial %x "
-	         "current %x deadline %llx",
-	        lapic_id(apic), lapic_get(apic, LAPIC_LDR), lapic_get(apic, LAPIC_DFR),
-	        lapic_get(apic, LAPIC_ICR_HIGH), lapic_get(apic, LAPIC_ICR),
-	        lapic_get(apic, LAPIC_LVT_LINT0), lapic_get(apic, LAPIC_LVT_LINT1),
-	        lapic_get(apic, LAPIC_LVT_TIMER), lapic_get(apic, LAPIC_TIMER_INITIAL),
-	        lapic_timer_current(apic), (unsigned long long)apic->tsc_deadline);
-}

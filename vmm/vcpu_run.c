@@ -88,7 +88,7 @@ static bool act(struct vcpu *vcpu, enum exit_action action)
 		return true;
 	case ACT_KILL:
 		vm_log(vcpu->vm, LOG_ERROR, "vCPU %u: %s", vcpu->index, vcpu->kill_reason);
-		cpu_virt->vcpu_dump(vcpu);
+		cpu_virt->vcpu_dump(vcpu, &out_error);
 		vm_request(vcpu->vm, VM_REQ_KILL, vcpu->kill_reason);
 		return true;
 	}

@@ -78,6 +78,11 @@ struct vm_platform_ops {
 	void (*power_button)(struct vm *vm);
 	/* The VM was paused for so long: clocks that tell the time of day catch up. */
 	void (*time_passed)(struct vm *vm, uint64_t paused_ns);
+	/*
+	 * name NULL: the tree of devices, with place and state in short; else one device's
+	 * registers; false = there is no such device. Any CPU.
+	 */
+	bool (*dump)(struct vm *vm, const char *name, struct out *out);
 };
 
 struct vm {

@@ -281,4 +281,5 @@ const struct cpu_virt_ops vmx_ops = {
         .flush_nested_local = vmx_flush_nested,
         .set_tsc_offset = op_set_tsc_offset,
         .vcpu_dump = vmcs_dump,
+        .exit_name = vmx_exit_name,
 };

@@ -140,9 +140,10 @@ bool ept_fix_fault(struct vm *vm, gpa_t gpa, bool fetch);
 uint64_t ept_lookup(struct vm *vm, gpa_t gpa, uint64_t *size);
 
 /* --- vmcs_dump.c, vmcs_check.c --- */
-void vmcs_dump(struct vcpu *vcpu);
+const char *vmx_exit_name(uint16_t raw_reason);
+void vmcs_dump(struct vcpu *vcpu, struct out *out);
 /* Compare the guest state with the entry checks of the SDM and name what fails; returns how many.
  */
-unsigned vmcs_check_guest(void);
+unsigned vmcs_check_guest(struct out *out);
 
 #endif

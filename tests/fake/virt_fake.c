@@ -145,9 +145,14 @@ static void op_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
 	fake_vcpu(vcpu)->tsc_offset = offset;
 }
 
-static void op_vcpu_dump(struct vcpu *vcpu)
+static void op_vcpu_dump(struct vcpu *vcpu, struct out *out)
 {
-	(void)vcpu;
+	out_print(out, "  the back end's part of vCPU %u\n", vcpu->index);
+}
+
+static const char *op_exit_name(uint16_t raw_reason)
+{
+	return raw_reason == 10 ? "CPUID" : NULL;
 }
 
 static void op_vcpu_reset(struct vcpu *vcpu, bool power_on)
@@ -246,6 +251,7 @@ static const struct cpu_virt_ops fake_ops = {
         .flush_nested = op_flush_nested,
         .set_tsc_offset = op_set_tsc_offset,
         .vcpu_dump = op_vcpu_dump,
+        .exit_name = op_exit_name,
 };
 
 const struct cpu_virt_ops *cpu_virt = &fake_ops;

@@ -20,20 +20,32 @@ void out_print(struct out *out, const char *fmt, ...)
 	out->write(out, line, n);
 }
 
-static void log_write(struct out *out, const char *text, size_t n)
+static void log_lines(enum log_level level, const char *text, size_t n)
 {
-	(void)out;
 	while (n) {
 		size_t len = 0;
 
 		while (len < n && text[len] != '\n') {
 			len++;
 		}
-		log_info("%.*s", (int)len, text);
+		log_line(level, "%.*s", (int)len, text);
 		len += len < n ? 1 : 0;
 		text += len;
 		n -= len;
 	}
 }
 
+static void log_write(struct out *out, const char *text, size_t n)
+{
+	(void)out;
+	log_lines(LOG_INFO, text, n);
+}
+
+static void error_write(struct out *out, const char *text, size_t n)
+{
+	(void)out;
+	log_lines(LOG_ERROR, text, n);
+}
+
 struct out out_log = {.write = log_write};
+struct out out_error = {.write = error_write};

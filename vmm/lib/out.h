@@ -19,5 +19,7 @@ void out_print(struct out *out, const char *fmt, ...) __printf(2, 3);
 
 /* Each line is a line of the log, of level info. Stateless: every out_print() is whole lines. */
 extern struct out out_log;
+/* The same of level error: for what explains an error. */
+extern struct out out_error;
 
 #endif
