@@ -43,6 +43,7 @@ void irq_router_reset(struct irq_router *r)
 	spin_lock(&r->lock);
 	for (unsigned gsi = 0; gsi < IRQ_LINES; gsi++) {
 		r->lines[gsi].levels = 0;
+		r->lines[gsi].rises = 0;
 	}
 	__atomic_store_n(&r->extint, 0, __ATOMIC_RELAXED);
 	spin_unlock(&r->lock);
@@ -111,6 +112,7 @@ void irq_source_set(struct irq_source *s, bool level)
 	__atomic_store_n(
 	        levels, (uint8_t)(level ? *levels | bit : *levels & ~bit), __ATOMIC_RELAXED);
 	if (was != (*levels != 0)) {
+		r->lines[s->gsi].rises += was ? 0 : 1;
 		set_chips_locked(r, s->gsi, !was);
 	}
 	spin_unlock(&r->lock);

@@ -15,6 +15,7 @@
 #include "vmm/lib/spinlock.h"
 #include "vmm/lib/types.h"
 
+struct out;
 struct vm;
 
 #define IRQ_LINES 24U      /* GSIs = IOAPIC pins */
@@ -45,6 +46,7 @@ struct irq_router {
 	struct {
 		uint8_t levels;    /* [lock] bit per source */
 		uint8_t n_sources; /* [lock] */
+		uint64_t rises; /* [lock] how often the line went up since reset; read anywhere */
 		struct {
 			void (*fn)(void *arg);
 			void *arg;
@@ -69,6 +71,9 @@ void irq_router_set_pic(struct irq_router *r, const struct irq_chip_ops *ops, vo
 void irq_router_set_ioapic(struct irq_router *r, const struct irq_chip_ops *ops, void *chip);
 /* All levels to 0, without telling the chips (they are reset, too). */
 void irq_router_reset(struct irq_router *r);
+
+/* Lines, both controllers, in words (irq_dump.c). Any CPU. */
+void irq_dump(struct vm *vm, struct out *out);
 
 /*
  * Attach a source to a line. eoi (may be NULL) runs when a guest ends a level-triggered interrupt

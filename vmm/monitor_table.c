@@ -7,5 +7,8 @@ const struct monitor_command *const monitor_commands[] = {
         &monitor_cmd_help,
         &monitor_cmd_vm,
         &monitor_cmd_console,
+        &monitor_cmd_vcpu,
+        &monitor_cmd_irq,
+        &monitor_cmd_dev,
         NULL,
 };

@@ -51,6 +51,8 @@ struct vcpu_exit {
 	enum exit_kind kind;
 	uint16_t raw_reason; /* the back end's own number, for traces */
 	uint8_t insn_len;    /* of the instruction, where an instruction caused the exit */
+	uint8_t mem_access;  /* EXIT_MEM: bits 0-2 = read, write, fetch; so that exit_record has it
+	                      */
 	union {
 		struct {
 			uint16_t port;
@@ -99,6 +101,22 @@ struct vcpu_exit {
 		} cache;
 	};
 };
+
+#define MEM_ACCESS_READ 1U
+#define MEM_ACCESS_WRITE 2U
+#define MEM_ACCESS_FETCH 4U
+
+/*
+ * One of a vCPU's last exits: what it takes to tell it (vmm/exit_text.h), and no more, as each exit
+ * writes one.
+ */
+struct exit_record {
+	uint64_t exit[2];  /* the first bytes of struct vcpu_exit */
+	uint64_t tsc;      /* the host's, at the exit */
+	uint32_t eax, ecx; /* the guest's: CPUID leaf, MSR, what OUT writes */
+};
+#define EXIT_RECORDS 16U
+_Static_assert(sizeof(struct exit_record) == 32, "struct vcpu.last_exit counts half bytes");
 
 /* What a handler wants done; only vmm/vcpu_run.c does it. */
 enum exit_action {
@@ -185,6 +203,13 @@ struct vcpu {
 	uint64_t exit_tsc;         /* (v) host TSC at the last exit */
 	struct vcpu_stats stats;   /* (v), read anywhere */
 	const char *kill_reason;   /* (v) */
+	/*
+	 * (v) A ring, always on. last_exit is where the newest is, as half its offset in bytes: so
+	 * the byte wraps where the ring does. EXIT_NONE is left out: a guest that does nothing but
+	 * take host interrupts shows what it did before.
+	 */
+	uint8_t last_exit;
+	struct exit_record last_exits[EXIT_RECORDS];
 
 	struct io_cache pio, mmio; /* (v) of the VM's buses */
 
@@ -207,6 +232,25 @@ static inline void vcpu_reg_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t v
 	} else {
 		cpu_virt->set_reg(vcpu, reg, value);
 	}
+}
+
+static inline void exit_record_fill(
+        struct exit_record *restrict r, const struct vcpu *restrict vcpu, uint64_t exit_tsc)
+{
+	__builtin_memcpy(r->exit, &vcpu->exit, sizeof(r->exit));
+	r->tsc = exit_tsc;
+	r->eax = (uint32_t)vcpu->gpr[REG_RAX];
+	r->ecx = (uint32_t)vcpu->gpr[REG_RCX];
+}
+
+/* Keep vcpu->exit, of exit_tsc, among the last ones. Each exit pays for it. */
+static inline void vcpu_record_exit(struct vcpu *vcpu, uint64_t exit_tsc)
+{
+	uint8_t at = (uint8_t)(vcpu->last_exit + sizeof(struct exit_record) / 2);
+
+	vcpu->last_exit = at;
+	exit_record_fill((struct exit_record *)((uint8_t *)vcpu->last_exits + 2 * (size_t)at), vcpu,
+	        exit_tsc);
 }
 
 /* Queue a fault and return ACT_FAULT (ACT_SHUTDOWN when it is one too many). */

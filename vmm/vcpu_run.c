@@ -8,6 +8,7 @@
 #include "vmm/hw/timer.h"
 #include "vmm/pv.h"
 #include "vmm/vcpu.h"
+#include "vmm/vcpu_dump.h"
 #include "vmm/vm.h"
 
 /* Requests that arrived since the last entry. false = leave the loop. */
@@ -69,10 +70,12 @@ static bool serve_requests(struct vcpu *vcpu)
 /* Carry out what the handler wants. false = leave the loop. */
 static bool act(struct vcpu *vcpu, enum exit_action action)
 {
-	switch (action) {
-	case ACT_SKIP:
+	if (__builtin_expect(action == ACT_SKIP, 1)) {
 		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
 		return true;
+	}
+	switch (action) {
+	case ACT_SKIP:
 	case ACT_RESUME:
 	case ACT_FAULT:
 		return true;
@@ -88,7 +91,7 @@ static bool act(struct vcpu *vcpu, enum exit_action action)
 		return true;
 	case ACT_KILL:
 		vm_log(vcpu->vm, LOG_ERROR, "vCPU %u: %s", vcpu->index, vcpu->kill_reason);
-		cpu_virt->vcpu_dump(vcpu, &out_error);
+		vcpu_dump_killed(vcpu);
 		vm_request(vcpu->vm, VM_REQ_KILL, vcpu->kill_reason);
 		return true;
 	}
@@ -151,6 +154,7 @@ static bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
 		vcpu->stats.guest_ticks += vcpu->exit_tsc - entry_tsc;
 		vcpu->stats.exits[vcpu->exit.kind].count++;
 		if (vcpu->exit.kind != EXIT_NONE) {
+			vcpu_record_exit(vcpu, vcpu->exit_tsc);
 			go_on = act(vcpu, vcpu_exit_dispatch(vcpu, &vcpu->exit));
 		} else if (vcpu->exit_tsc >= deadline.tsc) {
 			go_on = deadline_passed(vcpu, &deadline, slice_end_ns);

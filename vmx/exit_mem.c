@@ -25,6 +25,7 @@ void vmx_exit_ept_violation(struct vcpu *vcpu)
 
 	vmx_exit_vectoring(vcpu);
 	exit->mem.gpa = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDR));
+	exit->mem_access = (uint8_t)(qual & 7U);
 	exit->mem.read = (qual & EPT_QUAL_READ) != 0;
 	exit->mem.write = (qual & EPT_QUAL_WRITE) != 0;
 	exit->mem.fetch = (qual & EPT_QUAL_FETCH) != 0;
@@ -51,6 +52,7 @@ void vmx_exit_apic_access(struct vcpu *vcpu)
 
 	vmx_exit_vectoring(vcpu);
 	exit->mem.gpa = gpa(LAPIC_DEFAULT_BASE + (qual & 0xfffU));
+	exit->mem_access = (uint8_t)(1U << access & 7U);
 	exit->mem.read = access == APIC_READ;
 	exit->mem.write = access == APIC_WRITE;
 	exit->mem.fetch = access == APIC_FETCH;

@@ -68,10 +68,10 @@ refused:
 
 uint64_t cpu_rdtsc(void)
 {
-	uint32_t lo, hi;
+	uint64_t lo, hi; /* RDTSC clears the upper halves: nothing to extend */
 
 	asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
+	return hi << 32 | lo;
 }
 
 void cpu_pause(void)
