@@ -17,19 +17,27 @@
 #include "vmm/pv.h"
 #include "vmm/vm.h"
 
-/* One VM's; plain values that a reset puts back are in the first struct. */
+#define HV_MAX_VPS 64U /* what a guest sizes its sets of VPs by */
+
+/* Numbers of the overlay pages, in order of precedence; the last three count from
+ * hv_vcpu->overlays. */
+enum hv_overlay { HV_OVERLAY_HYPERCALL, HV_OVERLAY_REFERENCE_TSC };
+enum hv_vcpu_overlay { HV_OVERLAY_VP_ASSIST, HV_OVERLAY_SIEFP, HV_OVERLAY_SIMP };
+
+/* One VM's. */
 struct hv_vm {
 	struct vm *vm;     /* (c) */
 	uint32_t features; /* (c) 1U << enum hv_feature, as granted */
+	uint32_t panics;   /* [a] since the VM started */
 
 	struct spinlock lock;     /* the MSRs below: partition-wide, written by any vCPU */
 	uint64_t guest_os_id;     /* [lock], read anywhere */
 	uint64_t hypercall_msr;   /* [lock], read anywhere */
-	uint64_t reference_tsc;   /* [lock] */
-	uint64_t invariant_tsc;   /* [lock] */
+	uint64_t reference_tsc;   /* [lock], read anywhere */
+	uint64_t invariant_tsc;   /* [a] */
 	uint64_t crash[5];        /* [lock] P0-P4 */
-	uint8_t *hypercall_page;  /* (c) host-owned overlay pages */
-	uint8_t *reference_page;  /* (c) */
+	uint8_t *hypercall_page;  /* (c) overlay */
+	uint8_t *reference_page;  /* (c) overlay */
 	uint64_t tsc_scale;       /* (c) 2^64 * 10 MHz / TSC frequency */
 	struct synic_ports ports; /* hypercall/synic.h */
 };
@@ -37,10 +45,13 @@ struct hv_vm {
 /* One vCPU's. VP index = vcpu->index. */
 struct hv_vcpu {
 	struct vcpu *vcpu;    /* (c) */
+	uint32_t overlays;    /* (c) number of its first overlay page */
 	uint64_t vp_assist;   /* (v) MSR */
 	uint8_t *assist_page; /* (c) overlay */
 	struct synic synic;   /* hypercall/synic.h */
 	struct stimer stimers[HV_STIMER_COUNT];
+	uint64_t flush_waits;   /* (v) VPs that a flush call still waits for */
+	uint64_t flush_key;     /* (v) which call that was */
 	uint8_t call_buf[4096]; /* (v) a hypercall's input, copied once */
 	uint8_t call_out[4096]; /* (v) its output, before it is copied out */
 };
@@ -62,8 +73,13 @@ static inline bool hv_has(const struct vm *vm, enum hv_feature feature)
 
 /* --- hv.c: for vmm/main.c --- */
 
-/* Give a VM the interface its configuration asks for; before it starts. -ENOMEM. */
-__must_check int hv_attach(struct vm *vm);
+/*
+ * Give a VM the interface its configuration asks for; before it starts. memory: hv_memory_pages()
+ * zeroed pages, page-aligned, for as long as the VM lives. -ENOSPC when there are too many overlay
+ * pages.
+ */
+__must_check int hv_attach(struct vm *vm, void *memory);
+uint64_t hv_memory_pages(uint32_t n_vcpus);
 
 /* --- hv_cpuid.c --- */
 void hv_cpuid(struct vcpu *vcpu, uint32_t leaf, struct cpuid_regs *out);
@@ -72,7 +88,27 @@ void hv_cpuid(struct vcpu *vcpu, uint32_t leaf, struct cpuid_regs *out);
 bool hv_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool hv_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
+/* --- MSR handlers: false = #GP --- */
+typedef bool hv_msr_read_fn(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+typedef bool hv_msr_write_fn(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* --- hv_page.c --- */
+void hv_page_init(struct hv_vm *hv);
+/* A page as an MSR places it; false when it cannot be there. */
+__must_check bool hv_page_place(struct vm *vm, unsigned overlay, uint64_t msr);
+hv_msr_read_fn guest_os_id_read, hypercall_msr_read, reference_tsc_read, vp_assist_read;
+hv_msr_write_fn guest_os_id_write, hypercall_msr_write, reference_tsc_write, vp_assist_write;
+
+/* --- hv_crash.c --- */
+hv_msr_read_fn crash_param_read, crash_ctl_read;
+hv_msr_write_fn crash_param_write, crash_ctl_write;
+
+/* --- hv_idle.c --- */
+hv_msr_read_fn guest_idle_read;
+
 /* --- ref_time.c --- */
+void ref_time_init(struct hv_vm *hv);
+hv_msr_read_fn ref_time_read;
 /* 100 ns since the VM was created, by its TSC; the same on every vCPU, and what the page gives. */
 uint64_t hv_reference_time(const struct vm *vm);
 /* The earliest host clock at which hv_reference_time() has reached it; ~0 beyond. */

@@ -16,39 +16,48 @@ struct vcpu;
 
 /* One call, parsed and checked. */
 struct hv_call_args {
-	uint16_t code;
-	bool fast;
-	const uint8_t *input;          /* header, variable header, then the list: one copy */
-	uint32_t header_len;           /* bytes of the fixed header */
-	uint32_t var_len;              /* bytes of the variable header */
-	uint32_t rep_start, rep_count; /* elements [start, count) are to be done */
-	const uint8_t *list;           /* element 0 of the list */
-	uint8_t *output;               /* element 0 of the output; NULL = none */
+	const uint8_t *input; /* the fixed header; a copy */
+	const uint64_t *var;  /* the variable header */
+	uint32_t n_var;       /* its length in units of 8 bytes */
+	uint32_t rep_start;   /* elements [rep_start, rep_count) are to be done */
+	uint32_t rep_count;   /* 0 = a simple call */
+	const uint8_t *list;  /* input element 0 */
+	uint8_t *output;      /* output, or output element 0; NULL = none */
 };
 
-/* What a row's function returns; reps: how many elements are done, from 0 on. */
+/* What a row's function returns. */
 struct hv_call_result {
 	enum hv_status status;
-	uint32_t reps;
-	bool again; /* not finished: the guest re-executes the instruction with rep start = reps */
+	uint32_t reps; /* elements done, from 0 on; of a rep call */
+	bool again;    /* not finished: the guest executes the instruction again, from reps on */
 };
 
-#define HV_CALL_IN_MAX 4096U
-#define HV_CALL_REPS_PER_TURN 64U /* elements done before others get their turn */
+/* Elements that a call does before it lets others have their turn. */
+#define HV_CALL_REPS_PER_TURN 64U
 
 struct hv_call_row {
-	uint16_t code;
-	uint16_t header_len;  /* bytes; the exact size of the fixed input header */
-	uint16_t rep_in_len;  /* bytes of a list element; 0 and rep_out_len 0 = a simple call */
+	struct hv_call_result (*fn)(struct vcpu *vcpu, const struct hv_call_args *args);
+	uint16_t header_len;  /* bytes of the fixed input header, a multiple of 8 */
+	uint16_t rep_in_len;  /* bytes of an input element */
 	uint16_t rep_out_len; /* bytes of an output element, or of the output of a simple call */
 	bool rep;             /* takes a rep count */
 	bool var_header;      /* takes a variable header */
-	bool may_be_fast;     /* its input fits registers in some use */
-	uint8_t feature;      /* enum hv_feature that offers it */
-	struct hv_call_result (*fn)(struct vcpu *vcpu, const struct hv_call_args *args);
+	uint8_t feature;      /* enum hv_feature that offers it; HV_FEATURE_COUNT = always */
 };
 
-/* Ascending by code; the last row's code is 0. */
-extern const struct hv_call_row hv_call_rows[];
+/* NULL = there is no such call. */
+const struct hv_call_row *hv_call_row(uint16_t code);
+
+/* The common results. */
+static inline struct hv_call_result hv_call_done(enum hv_status status)
+{
+	return (struct hv_call_result){.status = status};
+}
+
+typedef struct hv_call_result hv_call_fn(struct vcpu *vcpu, const struct hv_call_args *args);
+hv_call_fn hv_call_flush, hv_call_flush_ex;               /* hv_flush.c */
+hv_call_fn hv_call_send_ipi, hv_call_send_ipi_ex;         /* hv_ipi.c */
+hv_call_fn hv_call_post_message, hv_call_signal_event;    /* hv_message.c */
+hv_call_fn hv_call_spin_wait, hv_call_query_capabilities; /* hv_misc.c */
 
 #endif

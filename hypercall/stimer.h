@@ -30,6 +30,8 @@ bool stimer_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool stimer_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* The payload of a waiting expiry, now that its slot is free. */
 void stimer_message(struct vcpu *vcpu, unsigned index, struct hv_timer_message *message);
+/* The source its messages go to. */
+uint32_t stimer_sint(const struct vcpu *vcpu, unsigned index);
 /* The VM's clock moved (pause) or the vCPU runs on another CPU: arm anew. */
 void stimer_rearm(struct vcpu *vcpu);
 void stimer_dump(const struct stimer *t, struct out *out);

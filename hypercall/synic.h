@@ -19,23 +19,27 @@
 struct vcpu;
 struct vm;
 
-#define SYNIC_QUEUE 16U /* messages that wait behind a slot, for each SINT */
+#define SYNIC_POOL 32U  /* messages that wait for their slots, for each vCPU */
+#define SYNIC_QUEUE 16U /* of these at most for one source */
 #define SYNIC_PORTS 32U /* ports a VM can have */
 
 struct synic_sint {
-	uint64_t msr;                         /* [lock] */
-	uint32_t head, count;                 /* [lock] */
-	struct hv_message queue[SYNIC_QUEUE]; /* [lock] */
+	uint64_t msr;        /* [lock] */
+	uint8_t first, last; /* [lock] of the queue, in synic->pool; valid if count */
+	uint8_t count;       /* [lock] */
 };
 
 struct synic {
-	struct vcpu *vcpu; /* (c) */
+	struct vcpu *vcpu;     /* (c) */
+	uint8_t *message_page; /* (c) host-owned overlay: 16 slots */
+	uint8_t *event_page;   /* (c) host-owned overlay: 16 x 2048 flags */
 	struct spinlock lock;
 	uint64_t scontrol, siefp, simp; /* [lock] MSRs */
-	uint8_t *message_page;          /* (c) host-owned overlay: 16 slots */
-	uint8_t *event_page;            /* (c) host-owned overlay: 16 x 2048 flags */
-	uint32_t timers_waiting;        /* [lock] bit n = timer n's expiry waits for its slot */
+	uint32_t timers_waiting;        /* [lock] bit n: timer n's expiry waits for its slot */
+	uint32_t free;                  /* [lock] bit n: pool[n] is free */
 	struct synic_sint sints[HV_SINT_COUNT];
+	struct hv_message pool[SYNIC_POOL]; /* [lock] */
+	uint8_t next[SYNIC_POOL];           /* [lock] the one behind it in its queue */
 };
 
 /* --- towards the guest --- */

@@ -240,6 +240,15 @@ static void leaf_pv(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct c
 	}
 }
 
+/* The paravirtual interface may keep the invariant TSC back. */
+static void leaf_power(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	(void)subleaf;
+	if (vcpu->pv) {
+		vcpu->vm->pv->cpuid(vcpu, leaf, out);
+	}
+}
+
 static void cache_leaves(void)
 {
 	for (unsigned i = 0; i < CACHE_SUBLEAVES; i++) {
@@ -297,6 +306,7 @@ static void extended_leaves(const struct virt_caps *caps)
 	}
 	l[6].regs.ecx = host_leaf(EXT_BASE + 6, 0).ecx; /* L2 cache */
 	l[7].regs = masked_leaf(caps, EXT_BASE + 7, 0);
+	l[7].patch = leaf_power;
 	policy.phys_bits = host_leaf(EXT_BASE + 8, 0).eax & 0xffU;
 	if (policy.phys_bits == 0) {
 		policy.phys_bits = 36; /* not said: the least there is */

@@ -240,7 +240,7 @@ bool event_wakes(struct vcpu *vcpu)
 	if (__atomic_load_n(&vcpu->nmi_pending, __ATOMIC_ACQUIRE) && !cpu_virt->nmi_blocked(vcpu)) {
 		return true;
 	}
-	if (!(cpu_virt->get_reg(vcpu, REG_RFLAGS) & RFLAGS_IF)) {
+	if (!vcpu->wakes_masked && !(cpu_virt->get_reg(vcpu, REG_RFLAGS) & RFLAGS_IF)) {
 		return false;
 	}
 	return lapic_has_interrupt(&vcpu->lapic) ||

@@ -6,6 +6,7 @@
 #include "boot/boot_info.h"
 #include "devices/backend/chr_console.h"
 #include "devices/platform.h"
+#include "hypercall/hv.h"
 #include "vmm/cpuid_policy.h"
 #include "vmm/hw/acpi.h"
 #include "vmm/hw/apic_hw.h"
@@ -104,6 +105,18 @@ static int create_platform(struct vm *vm)
 	return platform_attach(p, vm, &console->chr, clock_wall_seconds());
 }
 
+/* The Hyper-V interface, for VMs that want it. */
+static int create_interface(struct vm *vm)
+{
+	void *memory;
+
+	if (!vm->config->hyperv) {
+		return 0;
+	}
+	memory = page_alloc(hv_memory_pages(vm->n_vcpus), PAGE_SIZE);
+	return memory ? hv_attach(vm, memory) : -ENOMEM;
+}
+
 static void console_show(struct vm *vm, bool all)
 {
 	chr_console_show(consoles[vm->index], all);
@@ -141,7 +154,7 @@ static void create_vms(const struct boot_info *bi)
 	for (unsigned i = 0; i < bi->config.n_vms; i++) {
 		struct vm *vm = vm_create(&bi->config.vms[i], bi);
 
-		if (!vm || create_platform(vm)) {
+		if (!vm || create_platform(vm) || create_interface(vm)) {
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}
 	}

@@ -23,7 +23,8 @@ struct vm;
 #define PV_MSR_LAST 0x400001ffU
 
 struct pv_ops {
-	/* leaf: PV_CPUID_BASE + 0 .. PV_CPUID_LEAVES - 1. */
+	/* leaf: PV_CPUID_BASE + 0 .. PV_CPUID_LEAVES - 1, *out zero; or 0x80000007 with what the
+	 * policy says, from which it may take the invariant TSC. */
 	void (*cpuid)(struct vcpu *vcpu, uint32_t leaf, struct cpuid_regs *out);
 	/* false = #GP */
 	bool (*msr_read)(struct vcpu *vcpu, uint32_t msr, uint64_t *value);

@@ -10,6 +10,7 @@
 #include "vmm/hw/cpu_hw.h"
 #include "vmm/hw/timer.h"
 #include "vmm/lapic.h"
+#include "vmm/lib/string.h"
 #include "vmm/msr.h"
 #include "vmm/sched.h"
 #include "vmm/vcpu_timer.h"
@@ -70,6 +71,46 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request req)
 	} else {
 		sched_wake(vcpu);
 	}
+}
+
+void vcpu_request_lazy(struct vcpu *vcpu, enum vcpu_request req)
+{
+	__atomic_fetch_or(&vcpu->requests, BIT64(req), __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vcpu->running, __ATOMIC_SEQ_CST)) {
+		pcpu_kick(vcpu->cpu);
+	}
+}
+
+bool vcpu_in_64bit_mode(struct vcpu *vcpu)
+{
+	struct segment cs;
+
+	if (!(cpu_virt->get_reg(vcpu, REG_EFER) & EFER_LMA)) {
+		return false;
+	}
+	cpu_virt->get_seg(vcpu, SEG_CS, &cs);
+	return (cs.attr & SEG_ATTR_L) != 0;
+}
+
+bool vcpu_in_kernel(struct vcpu *vcpu)
+{
+	/* Virtual-8086 mode has CPL 3. */
+	return (cpu_virt->get_reg(vcpu, REG_CR0) & CR0_PE) && vcpu_cpl(vcpu) == 0;
+}
+
+/* [SDM1] "FXSAVE Area": XMM0 is at byte 160. */
+#define FXSAVE_SIZE 512U
+#define FXSAVE_XMM 160U
+#define XMM_SIZE 16U
+
+void vcpu_read_xmm(struct vcpu *vcpu, void *buf, unsigned n)
+{
+	/* A loaded vCPU's registers are the processor's own. */
+	uint8_t area[FXSAVE_SIZE] __attribute__((aligned(16)));
+
+	(void)vcpu;
+	cpu_fxsave(area);
+	memcpy(buf, area + FXSAVE_XMM, n * XMM_SIZE);
 }
 
 bool vcpu_call(struct vcpu *vcpu, struct vcpu_call *call)

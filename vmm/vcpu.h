@@ -199,6 +199,8 @@ struct vcpu {
 
 	struct vcpu_timer *timers; /* (c) all of them, see vmm/vcpu_timer.h */
 	struct lapic lapic;        /* (v) but for its [a] fields */
+	bool idle_by_msr;          /* (v) the RDMSR that is being decided puts it to sleep */
+	bool wakes_masked;         /* (v) halted so that interrupts wake it even with IF=0 */
 	uint64_t halted_tsc;       /* (v) when it went to sleep in HLT */
 	uint64_t exit_tsc;         /* (v) host TSC at the last exit */
 	struct vcpu_stats stats;   /* (v), read anywhere */
@@ -268,6 +270,16 @@ unsigned vcpu_cpl(struct vcpu *vcpu);
 /* Set a request bit and make the vCPU notice: kick it out of the guest, wake it from HLT. Any CPU.
  */
 void vcpu_request(struct vcpu *vcpu, enum vcpu_request req);
+
+/* The same, but a vCPU that sleeps is not woken for it: it serves the request before it runs again.
+ */
+void vcpu_request_lazy(struct vcpu *vcpu, enum vcpu_request req);
+
+/* 64-bit code; protected mode and CPL 0. */
+bool vcpu_in_64bit_mode(struct vcpu *vcpu);
+bool vcpu_in_kernel(struct vcpu *vcpu);
+/* The first n of XMM0-XMM7, 16 bytes each. */
+void vcpu_read_xmm(struct vcpu *vcpu, void *buf, unsigned n);
 
 /*
  * Have call->fn run on the vCPU's CPU, where it is loaded, before it enters the guest again: to

@@ -37,8 +37,8 @@ static enum exit_action skip(struct vcpu *vcpu, const struct vcpu_exit *exit)
 
 static enum exit_action halt(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
-	(void)vcpu;
 	(void)exit;
+	vcpu->wakes_masked = false;
 	return ACT_HALT;
 }
 
@@ -70,6 +70,11 @@ static enum exit_action rdmsr(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	}
 	vcpu->gpr[REG_RAX] = (uint32_t)value;
 	vcpu->gpr[REG_RDX] = value >> 32;
+	if (vcpu->idle_by_msr) {
+		vcpu->idle_by_msr = false;
+		vcpu->wakes_masked = true;
+		return ACT_HALT;
+	}
 	return ACT_SKIP;
 }
 

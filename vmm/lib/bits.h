@@ -23,6 +23,17 @@ static inline unsigned bit_first(uint64_t v)
 	return (unsigned)__builtin_ctzll(v);
 }
 
+/* How many bits are set; the compiler's own would call a library. */
+static inline unsigned bit_count(uint64_t v)
+{
+	unsigned n = 0;
+
+	for (; v; v &= v - 1) {
+		n++;
+	}
+	return n;
+}
+
 static inline bool is_pow2(uint64_t v)
 {
 	return v != 0 && (v & (v - 1)) == 0;

@@ -82,6 +82,8 @@ static int open_vm(struct parser *p, struct slice name)
 	vm->line = p->line;
 	vm->vcpus = 1;
 	vm->weight = CONFIG_WEIGHT_DEFAULT;
+	vm->hyperv = true;
+	vm->hv_features = CONFIG_HV_DEFAULT;
 	p->vm = vm;
 	p->section = &config_vm_section;
 	return 0;

@@ -95,6 +95,8 @@ struct config_vm {
 	uint32_t weight; /* share of a contended CPU, against other VMs': 1..CONFIG_WEIGHT_MAX */
 };
 
+#define CONFIG_HV_DEFAULT ((1U << HV_DEFAULT_COUNT) - 1) /* hyperv = on */
+
 #define CONFIG_WEIGHT_DEFAULT 100U
 #define CONFIG_WEIGHT_MAX 10000U
 #define CONFIG_MONITOR_KEY 0x1dU /* Ctrl-] */

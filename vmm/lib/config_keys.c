@@ -355,6 +355,61 @@ static int set_cpu(struct parser *p, const char *key, struct slice value)
 	return 0;
 }
 
+static int set_hv_feature(struct parser *p, struct slice item)
+{
+	struct slice name = {item.p + 1, item.len - 1};
+	int i;
+
+	if (item.len < 2 || (item.p[0] != '-' && item.p[0] != '+')) {
+		return config_fail(p,
+		        "hyperv is on, off, or on with a list of '-name' and '+name', not '%.*s'",
+		        quote_len(item), item.p);
+	}
+	i = value_word(name, hv_feature_names, HV_FEATURE_COUNT);
+	if (i < 0) {
+		i = suggest(name.p, name.len, hv_feature_names, HV_FEATURE_COUNT);
+		if (i >= 0) {
+			return config_fail(p,
+			        "unknown Hyper-V feature '%.*s' (did you mean '%c%s'?)",
+			        quote_len(item), item.p, item.p[0], hv_feature_names[i]);
+		}
+		return config_fail(p, "unknown Hyper-V feature '%.*s'", quote_len(item), item.p);
+	}
+	if (item.p[0] == '-') {
+		p->vm->hv_features &= ~BIT((unsigned)i);
+	} else {
+		p->vm->hv_features |= BIT((unsigned)i);
+	}
+	return 0;
+}
+
+/* "off", "on", or "on,-name,+name". */
+static int set_hyperv(struct parser *p, const char *key, struct slice value)
+{
+	size_t start = 0;
+
+	(void)key;
+	for (size_t i = 0; i <= value.len; i++) {
+		if (i == value.len || value.p[i] == ',') {
+			struct slice item = slice_trim((struct slice){value.p + start, i - start});
+			bool first = start == 0;
+			int err = 0;
+
+			if (first && i == value.len && slice_is(item, "off")) {
+				p->vm->hyperv = false;
+				p->vm->hv_features = 0;
+			} else if (!first || !slice_is(item, "on")) {
+				err = set_hv_feature(p, item);
+			}
+			if (err) {
+				return err;
+			}
+			start = i + 1;
+		}
+	}
+	return 0;
+}
+
 static int set_weight(struct parser *p, const char *key, struct slice value)
 {
 	uint64_t n;
@@ -379,7 +434,7 @@ const struct section config_host_section = {
 };
 
 const struct section config_vm_section = {
-        .n = 11,
+        .n = 12,
         .keys =
                 {
                         {.name = "vcpus", .set = set_vcpus},
@@ -393,5 +448,6 @@ const struct section config_vm_section = {
                         {.name = "cpu", .set = set_cpu},
                         {.name = "weight", .set = set_weight},
                         {.name = "testdev", .set = set_testdev},
+                        {.name = "hyperv", .set = set_hyperv},
                 },
 };

@@ -40,6 +40,22 @@ static void log_cpus(const struct config_vm *vm)
 	log_info("config: vm.%s: cpu = %s", vm->name, used ? list : "(any)");
 }
 
+static void log_hyperv(const struct config_vm *vm)
+{
+	char list[256];
+	size_t used = 0;
+	uint32_t changed = vm->hv_features ^ CONFIG_HV_DEFAULT;
+
+	list[0] = '\0';
+	for (unsigned i = 0; i < HV_FEATURE_COUNT && used < sizeof(list); i++) {
+		if (vm->hyperv && (changed & BIT(i))) {
+			used += fmt_print(list + used, sizeof(list) - used, ",%c%s",
+			        (vm->hv_features & BIT(i)) ? '+' : '-', hv_feature_names[i]);
+		}
+	}
+	log_info("config: vm.%s: hyperv = %s%s", vm->name, vm->hyperv ? "on" : "off", list);
+}
+
 static void log_vm(const struct config_vm *vm)
 {
 	log_info("config: vm.%s: vcpus = %u", vm->name, vm->vcpus);
@@ -54,6 +70,7 @@ static void log_vm(const struct config_vm *vm)
 	log_info("config: vm.%s: autostart = %s", vm->name, vm->manual ? "no" : "yes");
 	log_cpus(vm);
 	log_info("config: vm.%s: weight = %u", vm->name, vm->weight);
+	log_hyperv(vm);
 	log_info("config: vm.%s: testdev = %s", vm->name, vm->testdev ? "on" : "off");
 }
 

@@ -20,6 +20,7 @@
 #define EFAULT 14
 #define EBUSY 16
 #define EEXIST 17
+#define ENXIO 6
 #define ENODEV 19
 #define EINVAL 22
 #define ENOSPC 28
