@@ -100,8 +100,8 @@ START_TEST(out_of_memory)
 		vmx_ops.vcpu_destroy(&v);
 	}
 	vmx_ops.vm_destroy(&other);
-	/* A VM takes 8 pages: itself, 2 + 1, 4 tables for the APIC page; a vCPU 4. */
-	ck_assert_int_eq(err, _i < 12 ? -ENOMEM : 0);
+	/* A VM takes 9 pages: itself, 3 + 1, 4 tables for the APIC page; a vCPU 4. */
+	ck_assert_int_eq(err, _i < 13 ? -ENOMEM : 0);
 	ck_assert_uint_eq(page_alloc_free_bytes(), (unsigned)_i * PAGE_SIZE);
 	ck_assert_ptr_null(other.virt);
 	ck_assert_ptr_null(v.virt);
@@ -156,6 +156,22 @@ START_TEST(every_port_exits)
 	}
 	ck_assert_uint_eq(fake_vmcs[VMCS_IO_BITMAP_A], virt_to_phys(vmx_vm(vm)->io_bitmaps).v);
 	ck_assert_uint_eq(fake_vmcs[VMCS_IO_BITMAP_B], fake_vmcs[VMCS_IO_BITMAP_A] + PAGE_SIZE);
+}
+END_TEST
+
+/* A processor that reads one byte too many finds ones, and not the APIC's page. */
+START_TEST(nothing_follows_the_last_port)
+{
+	const uint8_t *after = phys_to_virt(hpa(fake_vmcs[VMCS_IO_BITMAP_B] + PAGE_SIZE));
+
+	ck_assert_ptr_ne(after, vmx_vm(vm)->apic_page);
+	ck_assert_uint_eq(*after, 0xff);
+	/* Nobody else's, either. */
+	for (unsigned i = 0; i < 64; i++) {
+		uint8_t *other = page_alloc(1, PAGE_SIZE);
+
+		ck_assert_ptr_ne(other, after);
+	}
 }
 END_TEST
 
@@ -481,10 +497,11 @@ END_TEST
 
 UNIT_MAIN("vmx", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, vmxon);
           tcase_add_test(tc, vmxon_is_refused); tcase_add_test(tc, host_init_says_what_is_missing);
-          tcase_add_loop_test(tc, out_of_memory, 0, 14);
+          tcase_add_loop_test(tc, out_of_memory, 0, 15);
           tcase_add_test(tc, a_vmcs_that_cannot_be_cleared);
           tcase_add_test(tc, the_apic_page_is_mapped); tcase_add_test(tc, vpids_differ);
-          tcase_add_test(tc, every_port_exits); tcase_add_test(tc, a_new_vmcs);
+          tcase_add_test(tc, every_port_exits); tcase_add_test(tc, nothing_follows_the_last_port);
+          tcase_add_test(tc, a_new_vmcs);
           tcase_add_test(tc, the_l1_cache_is_flushed_by_the_entry);
           tcase_add_loop_test(tc, fields_of_options, 0, ARRAY_SIZE(optional));
           tcase_add_test(tc, without_the_pat_controls); tcase_add_test(tc, registers_change_hands);

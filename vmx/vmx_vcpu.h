@@ -60,7 +60,7 @@ struct vmx_vm {
 		unsigned level;
 		uint64_t flush; /* gone from every processor when all vCPUs have served this one */
 	} retired[EPT_RETIRED_MAX];
-	uint8_t *io_bitmaps;        /* (c) two pages, all ones: every port exits */
+	uint8_t *io_bitmaps;        /* (c) A and B, all ones: every port exits */
 	uint8_t *apic_page;         /* (c) the page APIC accesses are recognized by */
 	struct msr_entry flush_l1d; /* (c) loaded at each entry, with VMX_OPT_L1DFLUSH */
 };

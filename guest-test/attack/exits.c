@@ -56,6 +56,8 @@ ATTACK(port_flood)
 		(void)inb(0x21);
 		(void)inl(0xcfc);
 		(void)inw(0x5555);
+		(void)inl(0xfffd);
+		outw(0xffff, 0);
 		outb(0xed, 0);
 	}
 }
