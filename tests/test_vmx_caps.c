@@ -405,7 +405,7 @@ START_TEST(the_log_says_why)
 {
 	deny_word(PROC2, PROC2_APIC_REG);
 	ck_assert_int_eq(read_caps(O(PLE)), 0);
-	vmx_caps_log(&caps, O(PLE), 0);
+	vmx_caps_dump(&caps, O(PLE), 0, &out_log);
 	ck_assert_uint_eq(fake_log_count("  apicreg    absent"), 1);
 	ck_assert_uint_eq(fake_log_count("  ple        off (candela.cfg)"), 1);
 	ck_assert_uint_eq(fake_log_count("  vid        off (needs another)"), 1);

@@ -14,6 +14,7 @@
 #include "vmm/lib/out.h"
 #include "vmm/lib/types.h"
 
+struct out;
 struct pcpu;
 struct vcpu;
 struct vm;
@@ -108,6 +109,8 @@ struct cpu_virt_ops {
 	int (*cpu_enable)(struct pcpu *cpu);
 	void (*cpu_disable)(struct pcpu *cpu);
 	const struct virt_caps *(*caps)(void);
+	/* What was granted, as host_init printed it. Any CPU. */
+	void (*host_dump)(struct out *out);
 
 	/* Memory of one VM and of one vCPU; -ENOMEM. vcpu_init leaves the vCPU in its INIT state.
 	 */

@@ -19,11 +19,10 @@
 #include "vmm/hw/pcpu.h"
 #include "vmm/lapic.h"
 #include "vmm/lib/err.h"
+#include "vmm/lib/version.h"
 #include "vmm/monitor.h"
 #include "vmm/sched.h"
 #include "vmm/vm.h"
-
-#define VERSION "0.1"
 
 const struct cpu_virt_ops *cpu_virt;
 
@@ -181,8 +180,8 @@ void core_main(const struct boot_info *loader_bi)
 	console_init();
 	check_boot_info(bi);
 	log_set_level(bi->config.log_level);
-	log_info("Candela " VERSION " core at %#llx, %llu KiB", (unsigned long long)bi->core_base,
-	        (unsigned long long)bi->core_len >> 10);
+	log_info("Candela " CANDELA_VERSION " core at %#llx, %llu KiB",
+	        (unsigned long long)bi->core_base, (unsigned long long)bi->core_len >> 10);
 	panic_init(bi);
 	trap_init_cpu(&pcpus[0]);
 	paging_init(bi);

@@ -17,6 +17,7 @@
 #include "vmm/monitor_line.h"
 #include "vmm/monitor_out.h"
 #include "vmm/monitor_parse.h"
+#include "vmm/monitor_sample.h"
 #include "vmm/vm.h"
 
 #define IN_SIZE 256U
@@ -140,6 +141,7 @@ static void draw_prompt(void)
 static void enter(void)
 {
 	set_phase(EDITING);
+	sample_start();
 	if (m.vm && m.key) {
 		out_print(&monitor_out,
 		        "\n[monitor - Ctrl-%c for the console of %s, 'help' for the commands]\n",
@@ -310,6 +312,7 @@ static void work(struct timer *t)
 
 		if (phase() == LEAVING && empty) {
 			set_phase(AWAY);
+			sample_stop();
 			m.ops->show(m.vm, m.show_all);
 		} else if (phase() == ENDING && monitor_out_used() <= MONITOR_OUT_LOW) {
 			set_phase(EDITING);

@@ -8,8 +8,13 @@
 extern const struct monitor_command monitor_cmd_help;    /* vmm/monitor_help.c */
 extern const struct monitor_command monitor_cmd_vm;      /* vmm/monitor_vm.c */
 extern const struct monitor_command monitor_cmd_console; /* vmm/monitor_console.c */
+extern const struct monitor_command monitor_cmd_stat;    /* vmm/monitor_stat.c */
 extern const struct monitor_command monitor_cmd_dev;     /* vmm/monitor_debug.c */
 extern const struct monitor_command monitor_cmd_irq;     /* vmm/monitor_debug.c */
 extern const struct monitor_command monitor_cmd_vcpu;    /* vmm/monitor_debug.c */
+extern const struct monitor_command monitor_cmd_mem;     /* vmm/monitor_mem.c */
+extern const struct monitor_command monitor_cmd_host;    /* vmm/monitor_host.c */
+extern const struct monitor_command monitor_cmd_reboot,
+        monitor_cmd_poweroff; /* vmm/monitor_power.c */
 
 #endif

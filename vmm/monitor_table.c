@@ -7,8 +7,13 @@ const struct monitor_command *const monitor_commands[] = {
         &monitor_cmd_help,
         &monitor_cmd_vm,
         &monitor_cmd_console,
+        &monitor_cmd_stat,
         &monitor_cmd_vcpu,
         &monitor_cmd_irq,
         &monitor_cmd_dev,
+        &monitor_cmd_mem,
+        &monitor_cmd_host,
+        &monitor_cmd_reboot,
+        &monitor_cmd_poweroff,
         NULL,
 };

@@ -27,6 +27,7 @@
 #define IO_BITMAP_PAGES 3U
 
 struct vmx_caps vmx_caps;
+static uint32_t asked_off, known_defects; /* (c) what vmx_caps does without, and why */
 
 static int op_host_init(uint32_t off, uint32_t force, char *why, size_t why_size)
 {
@@ -34,9 +35,16 @@ static int op_host_init(uint32_t off, uint32_t force, char *why, size_t why_size
 	int err = vmx_caps_read(&vmx_caps, off | defects, why, why_size);
 
 	if (!err) {
-		vmx_caps_log(&vmx_caps, off, defects);
+		asked_off = off;
+		known_defects = defects;
+		vmx_caps_dump(&vmx_caps, off, defects, &out_log);
 	}
 	return err;
+}
+
+static void op_host_dump(struct out *out)
+{
+	vmx_caps_dump(&vmx_caps, asked_off, known_defects, out);
 }
 
 static const struct virt_caps *op_caps(void)
@@ -251,6 +259,7 @@ const struct cpu_virt_ops vmx_ops = {
         .cpu_enable = op_cpu_enable,
         .cpu_disable = op_cpu_disable,
         .caps = op_caps,
+        .host_dump = op_host_dump,
         .vm_init = op_vm_init,
         .vm_destroy = op_vm_destroy,
         .vcpu_init = op_vcpu_init,

@@ -396,16 +396,17 @@ static const char *const why_no_flush[] = {
         [L1D_FLUSHED_BELOW] = "no (the hypervisor below does it)",
 };
 
-void vmx_caps_log(const struct vmx_caps *caps, uint32_t off, uint32_t defects)
+void vmx_caps_dump(const struct vmx_caps *caps, uint32_t off, uint32_t defects, struct out *out)
 {
-	log_info("VT-x: VMCS revision 0x%x; optional controls:", caps->revision);
+	out_print(out, "VT-x: VMCS revision 0x%x; optional controls:\n", caps->revision);
 	for (unsigned i = 0; i < VMX_OPT_COUNT; i++) {
-		log_info("  %-10s %s", vmx_option_names[i], state_name(caps, off, defects, i));
+		out_print(out, "  %-10s %s\n", vmx_option_names[i],
+		        state_name(caps, off, defects, i));
 	}
-	log_info("  words: pin %08x proc %08x proc2 %08x exit %08x entry %08x", caps->pin,
+	out_print(out, "  words: pin %08x proc %08x proc2 %08x exit %08x entry %08x\n", caps->pin,
 	        caps->proc, caps->proc2, caps->exit, caps->entry);
-	log_info("  executable large pages: %s",
+	out_print(out, "  executable large pages: %s\n",
 	        caps->itlb_multihit ? "no (iTLB multihit erratum not denied)" : "yes");
-	log_info("  L1 data cache flush at entry: %s",
+	out_print(out, "  L1 data cache flush at entry: %s\n",
 	        caps->granted & BIT(VMX_OPT_L1DFLUSH) ? "yes" : why_no_flush[caps->l1d]);
 }

@@ -8,6 +8,7 @@
 
 #include "vmm/cpu_virt.h"
 #include "vmm/lib/bits.h"
+#include "vmm/lib/out.h"
 #include "vmm/lib/types.h"
 
 /* Capability MSRs. */
@@ -126,7 +127,7 @@ __must_check int vmx_caps_read(struct vmx_caps *caps, uint32_t off, char *why, s
 /* Options that this processor grants and is known to do wrong (1U << enum vmx_option). */
 uint32_t vmx_known_defects(void);
 
-/* The table of what was granted, to the log. off: by configuration; defects: known ones. */
-void vmx_caps_log(const struct vmx_caps *caps, uint32_t off, uint32_t defects);
+/* The table of what was granted. off: by configuration; defects: known ones. */
+void vmx_caps_dump(const struct vmx_caps *caps, uint32_t off, uint32_t defects, struct out *out);
 
 #endif

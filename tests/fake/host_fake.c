@@ -107,3 +107,8 @@ void machine_poweroff(void)
 {
 	end(FAKE_END_POWEROFF);
 }
+
+void machine_reset(void)
+{
+	end(FAKE_END_RESET);
+}

@@ -26,7 +26,13 @@ struct fake_host {
 extern struct fake_host fake_host;
 
 /* Why a test came back through fake_end. */
-enum fake_end_reason { FAKE_END_NONE, FAKE_END_IDLE, FAKE_END_POWEROFF, FAKE_END_PANIC };
+enum fake_end_reason {
+	FAKE_END_NONE,
+	FAKE_END_IDLE,
+	FAKE_END_POWEROFF,
+	FAKE_END_RESET,
+	FAKE_END_PANIC
+};
 extern jmp_buf fake_end;
 extern enum fake_end_reason fake_end_reason;
 

@@ -2,6 +2,7 @@
 // A VM without hardware: a CPU back end of arrays, RAM between guard pages.
 #include "tests/fake/fake.h"
 #include "vmm/lib/bug.h"
+#include "vmm/lib/out.h"
 #include "vmm/sched.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +30,11 @@ struct virt_caps *fake_caps(void)
 static const struct virt_caps *op_caps(void)
 {
 	return &the_caps;
+}
+
+static void op_host_dump(struct out *out)
+{
+	out_print(out, "fake: everything granted\n");
 }
 
 static uint64_t op_get_reg(struct vcpu *vcpu, enum vcpu_reg reg)
@@ -224,6 +230,7 @@ static bool op_fix_fault(struct vm *vm, gpa_t at, bool fetch)
 static const struct cpu_virt_ops fake_ops = {
         .name = "fake",
         .caps = op_caps,
+        .host_dump = op_host_dump,
         .vcpu_reset = op_vcpu_reset,
         .get_reg = op_get_reg,
         .set_reg = op_set_reg,
