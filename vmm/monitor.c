@@ -141,6 +141,7 @@ static void draw_prompt(void)
 static void enter(void)
 {
 	set_phase(EDITING);
+	vm_set_keep_alive(true);
 	sample_start();
 	if (m.vm && m.key) {
 		out_print(&monitor_out,
@@ -313,6 +314,7 @@ static void work(struct timer *t)
 		if (phase() == LEAVING && empty) {
 			set_phase(AWAY);
 			sample_stop();
+			vm_set_keep_alive(false);
 			m.ops->show(m.vm, m.show_all);
 		} else if (phase() == ENDING && monitor_out_used() <= MONITOR_OUT_LOW) {
 			set_phase(EDITING);

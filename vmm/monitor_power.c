@@ -11,7 +11,7 @@ static void farewell(const char *what)
 	/* In front of the log lines; what the console has no room for is lost. */
 	(void)monitor_out_drain();
 	for (unsigned i = 0; i < n_vms; i++) {
-		if (__atomic_load_n(&vms[i]->state, __ATOMIC_ACQUIRE) == VM_RUNNING) {
+		if (vm_state(vms[i]) != VM_OFF) {
 			log_info("vm %s: ends with the machine", vms[i]->config->name);
 		}
 	}
