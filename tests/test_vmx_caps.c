@@ -387,7 +387,7 @@ START_TEST(l1d_flush)
 	fake_msr_set(MSR_IA32_ARCH_CAPABILITIES, l1d[_i].arch_caps);
 	ck_assert_int_eq(read_caps(l1d[_i].off), 0);
 	ck_assert_int_eq((caps.granted & O(L1DFLUSH)) != 0, l1d[_i].flushed);
-	vmx_caps_log(&caps, l1d[_i].off, 0);
+	vmx_caps_dump(&caps, l1d[_i].off, 0, &out_log);
 	ck_assert_uint_eq(fake_log_count(l1d[_i].says), 1);
 }
 END_TEST

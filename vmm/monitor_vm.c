@@ -287,7 +287,7 @@ static enum monitor_result run(struct out *out, unsigned argc, char *const argv[
 
 const struct monitor_command monitor_cmd_vm = {
         .name = "vm",
-        .args = "list|start|stop|kill|pause|resume|reset|info [VM]",
+        .args = "COMMAND [VM]",
         .summary = "list the VMs, or act on one",
         .help = "list: each VM on a line. cpu% is of one CPU, during the last second; uptime is "
                 "without pauses.\n"
