@@ -55,6 +55,7 @@ static EFI_STATUS boot(void)
 	TRY(guest_files_load(bi));
 	TRY(core_load(bi));
 	TRY(facts_collect(bi));
+	TRY(guest_cpus_check(bi));
 	TRY(mem_read_map(bi));
 	TRY(guest_memory_check(bi));
 	TRY(core_prepare_entry(bi, &core));

@@ -4,6 +4,7 @@
 #include "boot/efi_console.h"
 #include "boot/efi_file.h"
 #include "boot/mem_map.h"
+#include "vmm/lib/bits.h"
 #include "vmm/lib/fmt.h"
 #include "vmm/lib/image.h"
 #include "vmm/lib/string.h"
@@ -143,6 +144,23 @@ EFI_STATUS guest_files_load(struct boot_info *bi)
 
 		if (EFI_ERROR(status)) {
 			return status;
+		}
+	}
+	return EFI_SUCCESS;
+}
+
+EFI_STATUS guest_cpus_check(const struct boot_info *bi)
+{
+	uint64_t missing = bi->n_cpus < 64 ? ~0ULL << bi->n_cpus : 0;
+
+	for (uint32_t i = 0; i < bi->config.n_vms; i++) {
+		const struct config_vm *vm = &bi->config.vms[i];
+
+		if (vm->cpu_mask & missing) {
+			return con_fail(EFI_LOAD_ERROR,
+			        "%s:%u: [vm.%s] names CPU %u; this machine has CPUs 0 to %u",
+			        config_name, vm->cpu_line, vm->name,
+			        bit_first(vm->cpu_mask & missing), bi->n_cpus - 1);
 		}
 	}
 	return EFI_SUCCESS;

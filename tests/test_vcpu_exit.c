@@ -45,7 +45,7 @@ static const struct {
 } plain[] = {
         {EXIT_NONE, ACT_RESUME, -1},
         {EXIT_HLT, ACT_HALT, -1},
-        {EXIT_PAUSE, ACT_SKIP, -1},
+        {EXIT_PAUSE, ACT_YIELD, -1},
         {EXIT_MWAIT, ACT_FAULT, X86_UD},
         {EXIT_HYPERCALL, ACT_FAULT, X86_UD},
         {EXIT_UNDEFINED, ACT_FAULT, X86_UD},

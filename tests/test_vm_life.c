@@ -186,7 +186,7 @@ START_TEST(a_request_stops_everybody)
 	vm_request(vm, VM_REQ_RESET, "why");
 	for (unsigned i = 0; i < 3; i++) {
 		ck_assert_uint_eq(vm->vcpus[i]->requests, BIT64(VCPU_REQ_STOP));
-		ck_assert(vm->vcpus[i]->queued);
+		ck_assert(vm->vcpus[i]->sched.queued);
 	}
 	/* Each one's CPU, and the home CPU. */
 	ck_assert_uint_eq(fake_kicks, 4);
@@ -249,7 +249,8 @@ START_TEST(reset)
 	/* The others reset themselves, on their own CPUs. */
 	ck_assert_uint_eq(vm->vcpus[1]->requests, BIT64(VCPU_REQ_RESET));
 	ck_assert_uint_eq(vm->vcpus[2]->requests, BIT64(VCPU_REQ_RESET));
-	ck_assert(vm->vcpus[0]->queued && vm->vcpus[1]->queued && vm->vcpus[2]->queued);
+	ck_assert(vm->vcpus[0]->sched.queued && vm->vcpus[1]->sched.queued &&
+	          vm->vcpus[2]->sched.queued);
 	ck_assert_uint_eq(vm->requests, 0);
 	/* Its TSC begins anew. */
 	ck_assert_uint_eq(clock_tsc() + vm->tsc_offset, 0);

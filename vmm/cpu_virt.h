@@ -127,6 +127,8 @@ struct cpu_virt_ops {
 	 * registers. */
 	void (*vcpu_load)(struct vcpu *vcpu);
 	void (*vcpu_put)(struct vcpu *vcpu);
+	/* After vcpu_put, on the same CPU: nothing of it stays in this CPU, another may load it. */
+	void (*vcpu_release)(struct vcpu *vcpu);
 
 	/*
 	 * Enter the guest until something happens or the host TSC (now_tsc: just read) passes

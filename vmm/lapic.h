@@ -11,8 +11,8 @@
 #define VMM_LAPIC_H
 
 #include "vmm/event.h"
-#include "vmm/hw/timer.h"
 #include "vmm/lib/types.h"
+#include "vmm/vcpu_timer.h"
 
 struct vcpu;
 struct apic_msg;
@@ -77,7 +77,7 @@ struct lapic {
 	uint64_t tsc_deadline;    /* (v) guest TSC; 0 = disarmed */
 	uint64_t timer_start_tsc; /* (v) host TSC when this count began */
 	uint64_t timer_full_tsc;  /* (v) the whole count in TSC ticks */
-	struct timer timer;       /* (v) */
+	struct vcpu_timer timer;  /* (v) */
 };
 
 /* regs: a zeroed page that stays the APIC's. */

@@ -32,13 +32,7 @@ static uint64_t due_ns(uint64_t tsc)
 
 static void arm(struct lapic *apic, uint64_t tsc)
 {
-	uint64_t ns = due_ns(tsc);
-
-	if (ns == TIMER_NEVER) {
-		timer_cancel(&apic->timer);
-	} else {
-		timer_arm(&apic->timer, apic->vcpu->cpu, ns);
-	}
+	vcpu_timer_arm(&apic->timer, due_ns(tsc));
 }
 
 static void arm_period(struct lapic *apic)
@@ -46,7 +40,7 @@ static void arm_period(struct lapic *apic)
 	uint64_t ns = due_ns(apic->timer_start_tsc + apic->timer_full_tsc);
 	uint64_t soonest = clock_now() + TIMER_MIN_PERIOD_NS;
 
-	timer_arm(&apic->timer, apic->vcpu->cpu, ns < soonest ? soonest : ns);
+	vcpu_timer_arm(&apic->timer, ns < soonest ? soonest : ns);
 }
 
 static void deadline_due(struct lapic *apic)
@@ -88,7 +82,7 @@ static void count_due(struct lapic *apic, bool periodic)
 }
 
 /* Also a call that was due before the timer was stopped or set anew: each looks for itself. */
-static void due(struct timer *timer)
+static void due(struct vcpu_timer *timer)
 {
 	struct lapic *apic = container_of(timer, struct lapic, timer);
 
@@ -114,12 +108,12 @@ static void due(struct timer *timer)
 
 void lapic_timer_init(struct lapic *apic)
 {
-	timer_init(&apic->timer, due);
+	vcpu_timer_init(&apic->timer, apic->vcpu, due);
 }
 
 void lapic_timer_stop(struct lapic *apic)
 {
-	timer_cancel(&apic->timer);
+	vcpu_timer_cancel(&apic->timer);
 	apic->timer_armed = false;
 	apic->tsc_deadline = 0;
 }
@@ -210,7 +204,7 @@ void lapic_set_tsc_deadline(struct lapic *apic, uint64_t value)
 	}
 	apic->tsc_deadline = value;
 	if (value == 0) {
-		timer_cancel(&apic->timer);
+		vcpu_timer_cancel(&apic->timer);
 		return;
 	}
 	/* One that has passed fires now; what may be queued then finds nothing due. */

@@ -148,11 +148,24 @@ static void init_monitor(const struct config *config)
 	monitor_init(config, &ops, front);
 }
 
+/* The loader has counted the processors; this is for one that did not start. */
+static void check_cpus(const struct config_vm *config)
+{
+	uint64_t missing = sched_missing_cpus(config->cpu_mask);
+
+	if (missing) {
+		die("candela.cfg:%u: [vm.%s] names CPU %u, which did not start.", config->cpu_line,
+		        config->name, bit_first(missing));
+	}
+}
+
 static void create_vms(const struct boot_info *bi)
 {
 	for (unsigned i = 0; i < bi->config.n_vms; i++) {
-		struct vm *vm = vm_create(&bi->config.vms[i], bi);
+		struct vm *vm;
 
+		check_cpus(&bi->config.vms[i]);
+		vm = vm_create(&bi->config.vms[i], bi);
 		if (!vm || create_platform(vm) || create_interface(vm)) {
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}

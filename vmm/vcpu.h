@@ -10,6 +10,7 @@
 #include "vmm/io_bus.h"
 #include "vmm/lapic.h"
 #include "vmm/lib/types.h"
+#include "vmm/sched_queue.h"
 #include "vmm/stats.h"
 #include "vmm/x86.h"
 
@@ -124,6 +125,7 @@ enum exit_action {
 	ACT_SKIP,     /* past the instruction */
 	ACT_FAULT,    /* the event the handler queued; RIP stays */
 	ACT_HALT,     /* past the instruction, then wait for an event */
+	ACT_YIELD,    /* past the instruction; whoever waits for the CPU may have it */
 	ACT_SHUTDOWN, /* triple fault: reset the VM */
 	ACT_KILL,     /* vcpu->kill_reason says why */
 };
@@ -141,6 +143,8 @@ enum vcpu_request {
 	VCPU_REQ_RESET,        /* power-on state, then wait for SIPI */
 	VCPU_REQ_CALL,         /* vcpu->call */
 	VCPU_REQ_PV,           /* vm->pv->serve() */
+	VCPU_REQ_TIMER,        /* vcpu_timers_serve() */
+	VCPU_REQ_YIELD,        /* another's turn: leave the loop, still runnable */
 };
 
 /* Those that event_prepare_entry() serves and clears; the others are the loop's. */
@@ -171,7 +175,7 @@ struct vcpu {
 
 	struct vm *vm;  /* (c) */
 	uint32_t index; /* (c) in vm->vcpus; also the initial APIC id */
-	uint32_t cpu;   /* [sched] physical CPU whose queue it is on */
+	uint32_t cpu;   /* [a] physical CPU it belongs to; changed under that one's queue lock */
 	void *virt;     /* (c) the back end's part: struct vmx_vcpu */
 	void *pv;       /* (c) the paravirtual interface's part: struct hv_vcpu; NULL = none */
 
@@ -215,8 +219,8 @@ struct vcpu {
 
 	struct io_cache pio, mmio; /* (v) of the VM's buses */
 
-	struct vcpu *next_ready; /* [sched queue lock] */
-	bool queued;             /* [sched queue lock] */
+	struct sched_node sched; /* vmm/sched.c */
+	bool yielding;           /* (v) it left the loop by ACT_YIELD */
 };
 
 static inline uint64_t vcpu_reg_get(struct vcpu *vcpu, enum vcpu_reg reg)

@@ -25,8 +25,8 @@ static enum exit_action resume(struct vcpu *vcpu, const struct vcpu_exit *exit)
 }
 
 /*
- * PAUSE has done its work by giving up the rest of its wait; INVD and WBINVD have none, as guest
- * memory is coherent and another VM's cache lines are not a guest's to throw away.
+ * INVD and WBINVD have no work to do, as guest memory is coherent and another VM's cache lines are
+ * not a guest's to throw away.
  */
 static enum exit_action skip(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
@@ -40,6 +40,14 @@ static enum exit_action halt(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	(void)exit;
 	vcpu->wakes_masked = false;
 	return ACT_HALT;
+}
+
+/* A guest that loops on PAUSE waits for somebody: maybe for a vCPU that waits for this CPU. */
+static enum exit_action yield(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	return ACT_YIELD;
 }
 
 static enum exit_action undefined(struct vcpu *vcpu, const struct vcpu_exit *exit)
@@ -174,7 +182,7 @@ static exit_handler *const handlers[EXIT_KIND_COUNT] = {
         [EXIT_DR] = dr_handle_exit,
         [EXIT_XSETBV] = xsetbv_handle_exit,
         [EXIT_HLT] = halt,
-        [EXIT_PAUSE] = skip,
+        [EXIT_PAUSE] = yield,
         [EXIT_MWAIT] = undefined,
         [EXIT_EXCEPTION] = exception,
         [EXIT_HYPERCALL] = hypercall,

@@ -7,6 +7,7 @@
 #include "vmm/hw/clock.h"
 #include "vmm/hw/timer.h"
 #include "vmm/pv.h"
+#include "vmm/sched.h"
 #include "vmm/vcpu.h"
 #include "vmm/vcpu_dump.h"
 #include "vmm/vm.h"
@@ -52,6 +53,9 @@ static bool serve_requests(struct vcpu *vcpu)
 	if (req & BIT64(VCPU_REQ_PV)) {
 		vcpu->vm->pv->serve(vcpu);
 	}
+	if (req & BIT64(VCPU_REQ_TIMER)) {
+		vcpu_timers_serve(vcpu);
+	}
 	if (req & BIT64(VCPU_REQ_FLUSH_GUEST)) {
 		cpu_virt->flush_guest_tlb(vcpu);
 	}
@@ -64,7 +68,7 @@ static bool serve_requests(struct vcpu *vcpu)
 		vcpu->state = VCPU_RUNNABLE;
 		vcpu->stats.halted_ticks += clock_tsc() - vcpu->halted_tsc;
 	}
-	return vcpu->state == VCPU_RUNNABLE;
+	return vcpu->state == VCPU_RUNNABLE && !(req & BIT64(VCPU_REQ_YIELD));
 }
 
 /* Carry out what the handler wants. false = leave the loop. */
@@ -86,6 +90,10 @@ static bool act(struct vcpu *vcpu, enum exit_action action)
 			vcpu->halted_tsc = clock_tsc();
 		}
 		return vcpu->state == VCPU_RUNNABLE;
+	case ACT_YIELD:
+		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
+		vcpu->yielding = sched_contended(vcpu);
+		return !vcpu->yielding;
 	case ACT_SHUTDOWN:
 		vm_request(vcpu->vm, VM_REQ_RESET, "triple fault");
 		return true;
@@ -171,8 +179,4 @@ __attribute__((noinline)) void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns
 	while (serve_requests(vcpu) && run_until_request(vcpu, slice_end_ns)) {
 	}
 	__atomic_store_n(&vcpu->running, 0, __ATOMIC_SEQ_CST);
-	if (vcpu->state == VCPU_STOPPED) {
-		/* It may be asleep, and waits for the last one to stop. */
-		pcpu_kick(vcpu->vm->home_cpu);
-	}
 }

@@ -4,6 +4,8 @@
 #include "vmm/vcpu_timer.h"
 
 #include "vmm/hw/clock.h"
+#include "vmm/hw/pcpu.h"
+#include "vmm/sched.h"
 #include "vmm/vcpu.h"
 
 static void fire(struct timer *timer)
@@ -13,7 +15,22 @@ static void fire(struct timer *timer)
 	if (__atomic_load_n(&t->vcpu->state, __ATOMIC_RELAXED) == VCPU_STOPPED) {
 		return; /* vcpu_timers_resume() makes up for it */
 	}
-	t->fn(t);
+	if (!sched_shared(&t->vcpu->sched) || pcpu_this()->loaded == t->vcpu) {
+		t->fn(t);
+	} else {
+		/* Another CPU may take it over, or run it already. */
+		__atomic_store_n(&t->due, 1, __ATOMIC_RELEASE);
+		vcpu_request(t->vcpu, VCPU_REQ_TIMER);
+	}
+}
+
+void vcpu_timers_serve(struct vcpu *vcpu)
+{
+	for (struct vcpu_timer *t = vcpu->timers; t; t = t->next) {
+		if (__atomic_exchange_n(&t->due, 0, __ATOMIC_ACQUIRE)) {
+			t->fn(t);
+		}
+	}
 }
 
 void vcpu_timer_init(struct vcpu_timer *t, struct vcpu *vcpu, void (*fn)(struct vcpu_timer *t))
@@ -21,6 +38,7 @@ void vcpu_timer_init(struct vcpu_timer *t, struct vcpu *vcpu, void (*fn)(struct 
 	timer_init(&t->timer, fire);
 	t->vcpu = vcpu;
 	t->fn = fn;
+	t->due = 0;
 	t->next = vcpu->timers;
 	vcpu->timers = t;
 }
@@ -49,8 +67,12 @@ void vcpu_timers_resume(struct vcpu *vcpu)
 void vcpu_timers_move(struct vcpu *vcpu)
 {
 	for (struct vcpu_timer *t = vcpu->timers; t; t = t->next) {
-		if (t->timer.queued) {
-			timer_arm(&t->timer, vcpu->cpu, t->timer.deadline_ns);
+		uint64_t deadline_ns = __atomic_load_n(&t->timer.deadline_ns, __ATOMIC_RELAXED);
+
+		/* The CPU it comes from may fire it just now: then once more is once too often,
+		 * which fn bears with. */
+		if (deadline_ns != TIMER_NEVER) {
+			timer_arm(&t->timer, vcpu->cpu, deadline_ns);
 		}
 	}
 }

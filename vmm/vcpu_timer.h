@@ -5,6 +5,8 @@
  *
  * Context: arm and cancel on the vCPU's own CPU. fn runs there, between guest runs, no lock held;
  * one that was already due may run once after a cancel, so it looks whether it is still wanted.
+ * Where a vCPU that other CPUs may take over is not loaded when the time comes, it is woken and fn
+ * runs before it enters the guest.
  */
 #ifndef VMM_VCPU_TIMER_H
 #define VMM_VCPU_TIMER_H
@@ -19,6 +21,7 @@ struct vcpu_timer {
 	struct vcpu *vcpu;                /* (c) */
 	struct vcpu_timer *next;          /* (c) list of vcpu->timers */
 	void (*fn)(struct vcpu_timer *t); /* (c) */
+	uint32_t due;                     /* [a] 1 = fn is to run, by vcpu_timers_serve() */
 };
 
 /* Once for each timer, while the vCPU is made. */
@@ -32,7 +35,9 @@ void vcpu_timer_cancel(struct vcpu_timer *t);
  * called soon, armed or not: it looks whether it is due, and arms again if it is not yet.
  */
 void vcpu_timers_resume(struct vcpu *vcpu);
-/* The vCPU now lives on vcpu->cpu: move what is armed. For the scheduler, on the CPU it leaves. */
+/* The vCPU now lives on vcpu->cpu: move what is armed. For the scheduler, on that CPU. */
 void vcpu_timers_move(struct vcpu *vcpu);
+/* Serves VCPU_REQ_TIMER. */
+void vcpu_timers_serve(struct vcpu *vcpu);
 
 #endif

@@ -107,6 +107,7 @@ static int create_vcpu(struct vm *vm, unsigned index)
 {
 	struct vcpu *vcpu = page_alloc(pages_of(sizeof(*vcpu)), PAGE_SIZE);
 	uint8_t *apic_page = page_alloc(1, PAGE_SIZE);
+	int err;
 
 	if (!vcpu || !apic_page) {
 		page_free(vcpu, pages_of(sizeof(*vcpu)));
@@ -118,9 +119,9 @@ static int create_vcpu(struct vm *vm, unsigned index)
 	vcpu->index = index;
 	vcpu->state = VCPU_STOPPED;
 	vcpu->tsc_offset = vm->tsc_offset;
-	sched_assign(vcpu);
 	lapic_init(&vcpu->lapic, vcpu, apic_page);
-	return cpu_virt->vcpu_init(vcpu);
+	err = sched_assign(vcpu);
+	return err ? err : cpu_virt->vcpu_init(vcpu);
 }
 
 static const struct boot_file *find_file(const struct boot_info *bi, const char *path)

@@ -310,7 +310,6 @@ static void forget_requests(struct vcpu *vcpu)
 /* Power-on: devices, vCPUs, image, tables; then the boot vCPU runs. Memory is clean. */
 static int start(struct vm *vm)
 {
-	struct pcpu *cpu = pcpu_this();
 	struct vcpu *boot = vm->vcpus[0];
 	int err;
 
@@ -325,12 +324,7 @@ static int start(struct vm *vm)
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
 		forget_requests(vm->vcpus[i]);
 	}
-	if (cpu->loaded != boot) {
-		if (cpu->loaded) {
-			cpu_virt->vcpu_put(cpu->loaded);
-		}
-		cpu_virt->vcpu_load(boot);
-	}
+	sched_load(boot);
 	vcpu_reset(boot);
 	boot->held = 0;
 	err = guest_load(vm);
@@ -434,7 +428,8 @@ static bool stopped(const struct vcpu *vcpu)
 
 	return !(__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) & changes) &&
 	       !__atomic_load_n(&vcpu->running, __ATOMIC_SEQ_CST) &&
-	       __atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_STOPPED;
+	       __atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_STOPPED &&
+	       sched_released(vcpu, vcpu->vm->home_cpu);
 }
 
 /* Also asks again those who were not asked, or whose stop a start has swept away. */

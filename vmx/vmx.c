@@ -218,6 +218,15 @@ static void op_vcpu_put(struct vcpu *vcpu)
 	pcpu_this()->loaded = NULL;
 }
 
+/* [SDM3] "VMCLEAR": a VMCS that is active on two processors may be corrupted. */
+static void op_vcpu_release(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = vmx_vcpu(vcpu);
+
+	BUG_ON(!vmcs_clear(v->vmcs));
+	v->host_rsp = 0;
+}
+
 /* Ticks of the preemption timer until the deadline; 0 when it has passed. */
 static uint64_t timer_ticks(uint64_t now_tsc, uint64_t deadline_tsc)
 {
@@ -267,6 +276,7 @@ const struct cpu_virt_ops vmx_ops = {
         .vcpu_reset = op_vcpu_reset,
         .vcpu_load = op_vcpu_load,
         .vcpu_put = op_vcpu_put,
+        .vcpu_release = op_vcpu_release,
         .run = op_run,
         .get_reg = vmx_get_reg,
         .set_reg = vmx_set_reg,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A VM without hardware: a CPU back end of arrays, RAM between guard pages.
 #include "tests/fake/fake.h"
+#include "vmm/hw/pcpu.h"
 #include "vmm/lib/bug.h"
 #include "vmm/lib/out.h"
 #include "vmm/sched.h"
@@ -16,6 +17,7 @@ static struct virt_caps the_caps;
 static void *ram;
 static uint64_t ram_mapped;
 unsigned fake_sched_wakes;
+bool fake_contended;
 
 struct fake_vcpu *fake_vcpu(struct vcpu *vcpu)
 {
@@ -268,6 +270,26 @@ __attribute__((weak)) void sched_wake(struct vcpu *vcpu)
 {
 	(void)vcpu;
 	fake_sched_wakes++;
+}
+
+__attribute__((weak)) bool sched_contended(const struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return fake_contended;
+}
+
+__attribute__((weak)) bool sched_released(const struct vcpu *vcpu, uint32_t cpu)
+{
+	(void)vcpu;
+	(void)cpu;
+	return true;
+}
+
+__attribute__((weak)) void sched_load(struct vcpu *vcpu)
+{
+	if (pcpu_this()->loaded != vcpu) {
+		cpu_virt->vcpu_load(vcpu);
+	}
 }
 
 /* RAM with an inaccessible page before and after it. */

@@ -23,11 +23,9 @@ struct pcpu {
 	uint64_t vmxon_hpa;  /* (c) back end's per-CPU page */
 	struct vcpu *loaded; /* own CPU only: whose registers (FPU, MSRs, VMCS) are in this CPU */
 	uint32_t online;     /* [a] */
-	uint32_t idle;       /* [a] 1 while halted and waiting for a kick */
 	uint64_t timer_tsc; /* own CPU only: what the APIC timer is set to; 0 = has fired, not known
 	                     */
 	uint32_t nmi_seen;  /* [a] host NMIs taken, for the log */
-	uint32_t pad;
 };
 
 extern struct pcpu pcpus[MAX_CPUS];
