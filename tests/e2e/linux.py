@@ -84,13 +84,13 @@ def allowed_warnings():
     return rules
 
 
-def check_log(t, text=None):
-    """No forbidden line, no line of level warning or worse but the documented ones."""
+def check_log(t, text=None, allow=()):
+    """No forbidden line, no line of level warning or worse but the documented ones and 'allow'."""
     for line in (text if text is not None else t.text).split("\n"):
         for pattern in FORBIDDEN:
             t.check(not re.search(pattern, line), "the guest's log says: " + line.strip())
     out = t.shell(r"dmesg -r | grep '^<[0-4]>'", 120, status=None)
-    allowed = allowed_warnings()
+    allowed = allowed_warnings() + [re.compile(rule) for rule in allow]
     for line in out.split("\n"):
         match = re.match(r"<([0-4])>\[ *[0-9.]+\] ?(.*)", line.strip())
         if match and not any(rule.search(match[2]) for rule in allowed):
