@@ -116,6 +116,13 @@ static void rx_push_locked(struct uart16550 *u, uint8_t byte)
 }
 
 /*
+ * Bytes in one go. Other vCPUs may fill the FIFO for as long as it is emptied: then a timer goes
+ * on a little later, so that neither this vCPU's turn nor the home CPU's timers last for ever.
+ */
+#define SEND_BATCH 64U
+#define SEND_PAUSE_NS 100000U
+
+/*
  * Give the backend what it takes. One CPU at a time does so, without the lock while it is in the
  * backend; what others write meanwhile it finds in the FIFO.
  */
@@ -127,11 +134,15 @@ static void send_locked(struct uart16550 *u)
 		return;
 	}
 	u->sending = true;
-	while (s->shift_full || uart_fifo_pop(&s->tx, &s->shift)) {
+	for (unsigned n = 0; s->shift_full || uart_fifo_pop(&s->tx, &s->shift); n++) {
 		uint8_t byte = s->shift;
 		bool taken;
 
 		s->shift_full = true;
+		if (n == SEND_BATCH) {
+			vm_timer_arm(&u->tx_timer, vm_clock_now(u->vm) + SEND_PAUSE_NS);
+			break;
+		}
 		u->send_again = false;
 		spin_unlock(&u->lock);
 		taken = !u->chr || u->chr->ops->put(u->chr, byte);
@@ -146,6 +157,16 @@ static void send_locked(struct uart16550 *u)
 	if (tx_empty(s)) {
 		s->thre_pending = true;
 	}
+}
+
+static void send_rest(void *arg)
+{
+	struct uart16550 *u = arg;
+
+	spin_lock(&u->lock);
+	send_locked(u);
+	update_irq_locked(u);
+	spin_unlock(&u->lock);
 }
 
 static void chr_tx_space(void *frontend)
@@ -410,6 +431,7 @@ int uart16550_attach(
 	u->vm = vm;
 	u->chr = chr;
 	vm_timer_init(&u->rx_timer, vm, rx_timeout, u);
+	vm_timer_init(&u->tx_timer, vm, send_rest, u);
 	u->range = (struct io_range){
 	        .base = port, .len = UART_PORTS, .ops = &uart_ops, .dev = u, .kind = IO_FIXED};
 	err = io_bus_add(&vm->pio, &u->range);
@@ -433,6 +455,7 @@ void uart16550_reset(struct uart16550 *u)
 {
 	spin_lock(&u->lock);
 	vm_timer_cancel(&u->rx_timer);
+	vm_timer_cancel(&u->tx_timer);
 	power_on(&u->s);
 	finish_locked(u);
 }
@@ -441,6 +464,7 @@ void uart16550_quiesce(struct uart16550 *u)
 {
 	spin_lock(&u->lock);
 	vm_timer_cancel(&u->rx_timer);
+	vm_timer_cancel(&u->tx_timer);
 	spin_unlock(&u->lock);
 }
 

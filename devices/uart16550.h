@@ -36,7 +36,7 @@ struct uart16550 {
 	bool rx_refused;          /* [lock] the backend waits for rx_space */
 	struct irq_source irq;
 	struct io_range range;
-	struct vm_timer rx_timer;
+	struct vm_timer rx_timer, tx_timer;
 	struct vm *vm; /* (c) */
 };
 

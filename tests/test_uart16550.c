@@ -18,6 +18,7 @@ static struct {
 	unsigned room, n_sent, rx_spaces, refusals;
 	uint8_t sent[256];
 	bool space_inside; /* tx_space() comes while put() refuses */
+	unsigned feeds;    /* another vCPU writes this many bytes while put() runs, one each time */
 } peer;
 
 static bool peer_put(struct chr *chr, uint8_t byte)
@@ -32,6 +33,10 @@ static bool peer_put(struct chr *chr, uint8_t byte)
 	if (peer.room == 0) {
 		peer.refusals++;
 		return false;
+	}
+	if (peer.feeds) {
+		peer.feeds--;
+		chip_out(vm, P(0), 'f');
 	}
 	peer.room--;
 	peer.sent[peer.n_sent++ % sizeof(peer.sent)] = byte;
@@ -312,6 +317,42 @@ START_TEST(reset_and_quiesce)
 }
 END_TEST
 
+/* One vCPU must not be kept sending what the others write. */
+START_TEST(others_feed_the_fifo)
+{
+	chip_out(vm, P(2), 0x01);
+	peer.room = 10000;
+	peer.feeds = 1000;
+	chip_out(vm, P(0), 'a');
+	ck_assert_uint_le(peer.n_sent, 100);
+	ck_assert_uint_gt(peer.feeds, 0);
+	/* What is left goes on by itself, a piece at a time. */
+	ck_assert_uint_eq(chip_in(vm, P(5)) & 0x60, 0);
+	fake_clock_advance(200000);
+	ck_assert_uint_le(peer.n_sent, 300);
+	fake_clock_advance(10000000);
+	ck_assert_uint_eq(peer.n_sent, 1001);
+	ck_assert_uint_eq(chip_in(vm, P(5)) & 0x60, 0x60);
+}
+END_TEST
+
+/* And not after the end. */
+START_TEST(feeding_ends_with_the_machine)
+{
+	chip_out(vm, P(2), 0x01);
+	peer.room = 10000;
+	peer.feeds = 1000;
+	chip_out(vm, P(0), 'a');
+	uart16550_quiesce(&uart);
+	peer.n_sent = 0;
+	fake_clock_advance(1000000);
+	ck_assert_uint_eq(peer.n_sent, 0);
+	uart16550_reset(&uart);
+	fake_clock_advance(1000000);
+	ck_assert_uint_eq(peer.n_sent, 0);
+}
+END_TEST
+
 START_TEST(attach_undoes_itself)
 {
 	static struct uart16550 second;
@@ -355,5 +396,6 @@ UNIT_MAIN("uart16550", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, prints_at_full_speed); tcase_add_test(tc, overrun_of_the_transmitter);
           tcase_add_test(tc, space_is_never_missed); tcase_add_test(tc, no_backend_is_a_sink);
           tcase_add_test(tc, divisor_zero_and_huge); tcase_add_test(tc, wide_accesses_are_bytes);
-          tcase_add_test(tc, reset_and_quiesce); tcase_add_test(tc, attach_undoes_itself);
-          tcase_add_loop_test(tc, random_programs, 0, 4);)
+          tcase_add_test(tc, others_feed_the_fifo);
+          tcase_add_test(tc, feeding_ends_with_the_machine); tcase_add_test(tc, reset_and_quiesce);
+          tcase_add_test(tc, attach_undoes_itself); tcase_add_loop_test(tc, random_programs, 0, 4);)

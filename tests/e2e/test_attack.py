@@ -163,7 +163,38 @@ def beside_linux(names, start=70, seconds=20, host="", vcpus=None):
     return run
 
 
+def finite(names):
+    return [name for name in names if ATTACKS[name][0] is not RUNS]
+
+
+def alone(names, seconds=10, host="", cpus=2, seed=1, limit=300):
+    """Attackers without anybody beside them: cheaper, for many seeds and machines."""
+
+    def run(t):
+        t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
+        t.config((f"[host]\n{host}\n" if host else "") + "".join(
+            attacker(name, 0, seconds, ATTACKS[name][1], seed) for name in names))  # fmt: skip
+        t.boot(cpus=cpus)
+        for name in finite(names):
+            if not outcome(t, name):
+                t.expect(rf"vm {name}: (powered off|killed)", limit)
+                t.pos = 0
+        for name in names:
+            judge(t, name)
+
+    run.__doc__ = "Attackers on their own: " + ", ".join(names)
+    return run
+
+
 FIRST = ["cpuid", "port_flood", "cli_spin", "triple", "ept_miss", "mmio_kill", "ports", "pause"]
 TESTS = {
     "attack_first": ("all", beside_linux(FIRST)),
+    "attack_a": ("all", alone(["cli_hlt", "sti_spin", "mmio_flood", "msr_flood", "fetch_hole",
+                               "forbidden", "hlt_wake", "strings", "mmio_forms", "mmio_bytes",
+                               "rom", "cr3_mmio", "cr3_hole", "cr3_loop", "pt_mmio"])),
+    "attack_b": ("all", alone(["pt_rewrite", "gdt_hole", "idt_hole", "idt_lapic", "stack_mmio",
+                               "tss_hole", "ipi_storm_x2apic", "timers_masked", "devices",
+                               "pci", "msrs", "crs", "segments", "flags", "db_storm"])),
+    "attack_c": ("all", alone(["ipi_storm", "nmi_storm", "init_storm", "selfmod", "remap",
+                               "timers", "console", "log", "ac_storm", "task", "ports"])),
 }
