@@ -93,6 +93,8 @@ TEST(rtc_update_interrupt)
 	unroute();
 }
 
+#define PERIODS 100U
+
 TEST(rtc_periodic)
 {
 	uint64_t t0, t;
@@ -101,7 +103,7 @@ TEST(rtc_periodic)
 	cmos_write(REG_A, 0x26); /* 1024 Hz */
 	cmos_write(REG_B, 0x42);
 	t0 = 0;
-	for (unsigned n = 1; n <= 11; n++) {
+	for (unsigned n = 1; n <= PERIODS + 1; n++) {
 		while (irq_count[VECTOR] < n) {
 			sti_hlt();
 		}
@@ -111,16 +113,17 @@ TEST(rtc_periodic)
 		CHECK_EQ(cmos_read(REG_C) & 0xc0, 0xc0);
 	}
 	t = (rdtsc() - t0) * 1000000 / tsc_hz();
-	info("ten periods of 1024 Hz", t, "us");
-	CHECK(t > 9700 && t < 9900);
+	info("a hundred periods of 1024 Hz", t, "us");
+	/* 97,656 us; a sleeping machine may notice the first or the last a little late. */
+	CHECK(t > 97500 && t < 97800);
 	/* Without a read of register C there is no next one. */
-	while (irq_count[VECTOR] < 12) {
+	while (irq_count[VECTOR] < PERIODS + 2) {
 		sti_hlt();
 	}
 	sti();
 	delay_us(5000);
 	cli();
-	CHECK_EQ(irq_count[VECTOR], 12);
+	CHECK_EQ(irq_count[VECTOR], PERIODS + 2);
 	unroute();
 	cmos_write(REG_A, 0x26);
 }
