@@ -106,10 +106,14 @@ static bool act(struct vcpu *vcpu, enum exit_action action)
 	return true;
 }
 
-/* Anything for serve_requests()? */
-static bool requested(const struct vcpu *vcpu)
+/* Something is to be done before the next entry. false = serve_requests() has to do it. */
+static __attribute__((noinline)) bool prepare(struct vcpu *vcpu)
 {
-	return (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & ~VCPU_EVENT_REQUESTS) != 0;
+	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & ~VCPU_EVENT_REQUESTS) {
+		return false;
+	}
+	event_prepare_entry(vcpu);
+	return true;
 }
 
 /* What the loop enters the guest for at most: until a timer of this CPU or the end of the slice. */
@@ -136,9 +140,10 @@ static bool deadline_passed(struct vcpu *vcpu, struct deadline *d, uint64_t slic
 
 /*
  * The exit path: every instruction here is paid by every exit. true = requests came and the
- * caller serves them; false = the vCPU stopped being runnable, or it is another's turn.
+ * caller serves them; false = the vCPU stopped being runnable, or it is another's turn. Apart from
+ * its caller, so that the compiler keeps the loop's registers to itself.
  */
-static bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
+static __attribute__((noinline)) bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
 {
 	struct deadline deadline;
 	bool go_on = true;
@@ -146,14 +151,16 @@ static bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
 	deadline_set(&deadline, slice_end_ns);
 	vcpu->exit_tsc = clock_tsc();
 	vcpu->exit.kind = EXIT_NONE;
-	while (go_on && !requested(vcpu)) {
-		uint64_t timer_ns = timer_next_deadline(vcpu->cpu);
+	while (go_on) {
 		uint64_t entry_tsc;
 
-		if (timer_ns < deadline.ns) {
-			deadline_set(&deadline, timer_ns);
+		if ((__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) | vcpu->attention) != 0 &&
+		        !prepare(vcpu)) {
+			break;
 		}
-		event_prepare_entry(vcpu);
+		if (timer_next_deadline(vcpu->cpu) < deadline.ns) {
+			deadline_set(&deadline, timer_next_deadline(vcpu->cpu));
+		}
 
 		entry_tsc = clock_tsc();
 		vcpu->stats.exits[vcpu->exit.kind].ticks += entry_tsc - vcpu->exit_tsc;
@@ -172,8 +179,7 @@ static bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
 	return go_on;
 }
 
-/* Out of the scheduler's way: the compiler keeps the loop's registers to itself. */
-__attribute__((noinline)) void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns)
+void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns)
 {
 	__atomic_store_n(&vcpu->running, 1, __ATOMIC_SEQ_CST);
 	while (serve_requests(vcpu) && run_until_request(vcpu, slice_end_ns)) {

@@ -210,24 +210,11 @@ static bool in_64bit_segment(void)
 	return (vmcs_read(VMCS_GUEST_CS_RIGHTS) & SEG_ATTR_L) != 0;
 }
 
-void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
+/* The shadow of STI or MOV SS ends, RF too, and TF traps. */
+static __attribute__((noinline)) void skip_flags(unsigned len, uint64_t blocking, uint64_t rflags)
 {
-	uint64_t old = vmcs_read(VMCS_GUEST_RIP);
-	uint64_t next = old + len;
-	uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-	uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-
-	(void)vcpu;
-	/* Outside 64-bit code the instruction pointer wraps at 32 bits. */
-	if (((old ^ next) >> 32) && !(in_ia32e_mode() && in_64bit_segment())) {
-		next = (uint32_t)next;
-	}
-	vmcs_write(VMCS_GUEST_RIP, next);
 	if (blocking & BLOCKING_STI_MOV_SS) {
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~BLOCKING_STI_MOV_SS);
-	}
-	if (!(rflags & (RFLAGS_TF | RFLAGS_RF))) {
-		return;
 	}
 	/* None of the instructions that exit is a branch, which BTF steps over to. */
 	if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
@@ -237,6 +224,23 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 	/* RF lasts for one instruction; between iterations of a repeated one (len 0) it stays. */
 	if ((rflags & RFLAGS_RF) && len != 0) {
 		vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~(uint64_t)RFLAGS_RF);
+	}
+}
+
+void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
+{
+	uint64_t next = vmcs_read(VMCS_GUEST_RIP) + len;
+	uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+	uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
+	(void)vcpu;
+	/* Outside 64-bit code the instruction pointer wraps at 32 bits. */
+	if (__builtin_expect((uint32_t)next < len, 0) && !(in_ia32e_mode() && in_64bit_segment())) {
+		next = (uint32_t)next;
+	}
+	vmcs_write(VMCS_GUEST_RIP, next);
+	if ((blocking & BLOCKING_STI_MOV_SS) | (rflags & (RFLAGS_TF | RFLAGS_RF))) {
+		skip_flags(len, blocking, rflags);
 	}
 }
 
