@@ -149,6 +149,9 @@ static void reset(struct vm *vm)
 	pci_bus_reset(&p->pci);
 	piix4_pm_reset(&p->pm);
 	fw_cfg_reset(&p->fw_cfg);
+	if (p->testdev) {
+		testdev_reset(p->testdev);
+	}
 }
 
 static void power_button(struct vm *vm)
@@ -196,6 +199,21 @@ void platform_init(struct platform *p)
 	        .base = PLAT_IODELAY, .len = 1, .ops = &void_ops, .kind = IO_FIXED};
 }
 
+void platform_add_testdev(struct platform *p, struct testdev *t)
+{
+	testdev_init(t);
+	p->testdev = t;
+}
+
+static const struct testdev_map testdev_map = {
+        .mem = PLAT_TESTDEV_MEM,
+        .reg = PLAT_TESTDEV_REG,
+        .flush = PLAT_TESTDEV_FLUSH,
+        .reg_bytes = PLAT_TESTDEV_REG_BYTES,
+        .lines = PLAT_TESTDEV_LINES,
+        .exit = PLAT_TESTDEV_EXIT,
+};
+
 static int attach_interrupts(struct platform *p, struct vm *vm)
 {
 	int err = pic8259_attach(&p->pic, vm, PLAT_PIC_MASTER, PLAT_PIC_SLAVE, PLAT_PIC_ELCR);
@@ -224,7 +242,9 @@ static int attach_isa(struct platform *p, struct vm *vm, struct chr *com1, uint6
 		err = reset_ports_attach(&p->reset_ports, vm, PLAT_PORT92);
 	}
 	if (!err) {
-		err = debugcon_attach(&p->debugcon, vm, PLAT_DEBUGCON);
+		/* The same ports. */
+		err = p->testdev ? testdev_attach(p->testdev, vm, &testdev_map)
+		                 : debugcon_attach(&p->debugcon, vm, PLAT_DEBUGCON);
 	}
 	if (!err) {
 		err = fw_cfg_attach(&p->fw_cfg, vm, PLAT_FW_CFG);

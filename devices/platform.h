@@ -17,6 +17,7 @@
 #include "devices/pit8254.h"
 #include "devices/reset_ports.h"
 #include "devices/rtc_cmos.h"
+#include "devices/testdev.h"
 #include "devices/uart16550.h"
 
 struct platform {
@@ -34,10 +35,13 @@ struct platform {
 	struct piix4_isa isa;
 	struct piix4_pm pm;
 	struct fw_cfg fw_cfg;
+	struct testdev *testdev;       /* (c) NULL = absent */
 	struct io_range post, iodelay; /* ports that only have to exist */
 };
 
 void platform_init(struct platform *p);
+/* Before the attach, for testdev = on: *t, which lives as long, joins the machine. */
+void platform_add_testdev(struct platform *p, struct testdev *t);
 /*
  * Build the machine of an empty VM and become its vm->platform. com1: where COM1's bytes go (NULL
  * = nowhere); wall_seconds: time of day now. On failure the VM is as empty as before.

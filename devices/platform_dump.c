@@ -18,6 +18,8 @@ struct device_row {
 	size_t offset,
 	        size; /* in struct platform: ranges of the buses that lie there are its own */
 	void (*dump)(const struct platform *p, struct out *out); /* NULL = nothing to tell */
+	/* For one that not every machine has: where it is, NULL = absent. */
+	const void *(*find)(const struct platform *p);
 };
 
 #define DUMP(type, member) \
@@ -40,6 +42,21 @@ DUMP(pci_host, host)
 DUMP(piix4_pm, pm)
 DUMP(fw_cfg, fw_cfg)
 
+static void dump_testdev(const struct platform *p, struct out *out)
+{
+	testdev_dump(p->testdev, out);
+}
+
+static const void *find_testdev(const struct platform *p)
+{
+	return p->testdev;
+}
+
+static const void *find_debugcon(const struct platform *p)
+{
+	return p->testdev ? NULL : &p->debugcon;
+}
+
 #define AT(member) \
 	.offset = offsetof(struct platform, member), .size = sizeof(((struct platform *)0)->member)
 
@@ -56,12 +73,19 @@ static const struct device_row rows[] = {
         {"i8042", "keyboard controller", 2, {PLAT_GSI_KBD, PLAT_GSI_MOUSE}, AT(kbc), dump_kbc},
         {"reset", "port 92, reset control at cf9", 2, {NO_GSI, NO_GSI}, AT(reset_ports),
                 dump_reset_ports},
-        {"debugcon", "debug port", 2, {NO_GSI, NO_GSI}, AT(debugcon), dump_debugcon},
+        {"debugcon", "debug port", 2, {NO_GSI, NO_GSI}, AT(debugcon), dump_debugcon, find_debugcon},
+        {"testdev", "devices for test kernels", 2, {NO_GSI, NO_GSI}, 0, sizeof(struct testdev),
+                dump_testdev, find_testdev},
         {"fwcfg", "firmware configuration", 2, {NO_GSI, NO_GSI}, AT(fw_cfg), dump_fw_cfg},
         {"post", "POST code and DMA pages: nothing behind", 2, {NO_GSI, NO_GSI}, AT(post), NULL},
         {"iodelay", "delay port: nothing behind", 2, {NO_GSI, NO_GSI}, AT(iodelay), NULL},
         {"pm", "00:07.3 PIIX4 ACPI", 1, {PLAT_GSI_SCI, NO_GSI}, AT(pm), dump_pm},
 };
+
+static const void *find(const struct platform *p, const struct device_row *row)
+{
+	return row->find ? row->find(p) : (const uint8_t *)p + row->offset;
+}
 
 /* The ranges of a bus that are embedded in the device. */
 static size_t add_ranges(char *text, size_t used, struct io_bus *bus, const char *what,
@@ -96,7 +120,7 @@ static size_t add_ranges(char *text, size_t used, struct io_bus *bus, const char
 static void print_place(
         struct vm *vm, const struct device_row *row, unsigned indent, struct out *out)
 {
-	const uint8_t *device = (const uint8_t *)vm->platform + row->offset;
+	const uint8_t *device = find(vm->platform, row);
 	char text[PLACE_LEN] = "";
 	size_t used = 0;
 
@@ -138,6 +162,9 @@ static void print_tree(struct vm *vm, struct out *out)
 		const struct device_row *row = &rows[i];
 		struct first_line f = {.out = {.write = first_line_write}, .to = out, .indent = 15};
 
+		if (!find(vm->platform, row)) {
+			continue;
+		}
 		print_place(vm, row, row->depth * 2U, out);
 		if (row->dump) {
 			row->dump(vm->platform, &f.out);
@@ -152,7 +179,7 @@ bool platform_dump(struct vm *vm, const char *name, struct out *out)
 		return true;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strcmp(rows[i].name, name) == 0) {
+		if (strcmp(rows[i].name, name) == 0 && find(vm->platform, &rows[i])) {
 			print_place(vm, &rows[i], 0, out);
 			if (rows[i].dump) {
 				rows[i].dump(vm->platform, out);

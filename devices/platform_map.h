@@ -17,6 +17,12 @@
 #define PLAT_POST 0x80 /* 16 ports: POST code and DMA pages; nothing behind them */
 #define PLAT_PORT92 0x92
 #define PLAT_SMI_CMD 0xb2
+#define PLAT_TESTDEV_REG 0xe0 /* these with testdev = on, in place of the debug port */
+#define PLAT_TESTDEV_FLUSH 0xe4
+#define PLAT_TESTDEV_REG_BYTES 0xe8
+#define PLAT_TESTDEV_EXIT 0xf4
+#define PLAT_TESTDEV_LINES 0x2000
+#define PLAT_TESTDEV_MEM 0xff000000
 #define PLAT_DEBUGCON 0xe9
 #define PLAT_IODELAY 0xed
 #define PLAT_FPU 0xf0

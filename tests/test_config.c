@@ -113,6 +113,18 @@ START_TEST(every_option_by_name)
 }
 END_TEST
 
+START_TEST(test_devices)
+{
+	ck_assert_int_eq(parse("[vm.a]\nmemory=4M\nkernel=k\ntestdev = on\n"
+	                       "[vm.b]\nmemory=4M\nkernel=k\ntestdev = off\n"
+	                       "[vm.c]\nmemory=4M\nkernel=k\n"),
+	        0);
+	ck_assert(cfg.vms[0].testdev);
+	ck_assert(!cfg.vms[1].testdev);
+	ck_assert(!cfg.vms[2].testdev);
+}
+END_TEST
+
 #define VM "[vm.a]\nmemory=4M\nkernel=k\n"
 
 static const struct {
@@ -178,6 +190,10 @@ static const struct {
         {"[host]\nvmx = -vid,\n", "candela.cfg:2: vmx takes a list of '-name' and '+name', not ''"},
         {"[host]\nvmx = -\n", "candela.cfg:2: vmx takes a list of '-name' and '+name', not '-'"},
         {VM "smbios = dell\n", "candela.cfg:4: smbios must be candela or hyperv, not 'dell'"},
+        {VM "testdev = yes\n", "candela.cfg:4: testdev must be off or on, not 'yes'"},
+        {VM "testdev =\n", "candela.cfg:4: testdev has no value"},
+        {VM "testdev = on\ntestdev = on\n",
+                "candela.cfg:5: testdev is given twice: it is on line 4 already"},
         {VM "machine = i440fx\n", "candela.cfg:4: machine must be gen1, not 'i440fx'"},
         {VM "initrd = b\xc3\xa4r\n", "candela.cfg:4: initrd has a character that is not ASCII"},
         {VM "hello\n", "candela.cfg:4: expected 'key = value' or '[section]', not 'hello'"},
@@ -262,8 +278,8 @@ START_TEST(printed)
 END_TEST
 
 UNIT_MAIN("config", tcase_add_test(tc, full_example); tcase_add_test(tc, defaults);
-          tcase_add_test(tc, windows_editor); tcase_add_test(tc, all_options_off);
-          tcase_add_test(tc, every_option_by_name);
+          tcase_add_test(tc, test_devices); tcase_add_test(tc, windows_editor);
+          tcase_add_test(tc, all_options_off); tcase_add_test(tc, every_option_by_name);
           tcase_add_loop_test(tc, bad_input, 0, ARRAY_SIZE(bad)); tcase_add_test(tc, zero_byte);
           tcase_add_test(tc, longest_values); tcase_add_test(tc, vm_count);
           tcase_add_test(tc, printed);)

@@ -54,17 +54,43 @@ static const struct {
         {0xcf8, 0xcff},
 };
 
+/* And with testdev = on. */
+static const struct {
+	uint16_t first, last;
+} claimed_too[] = {
+        {0xe0, 0xeb},
+        {0xf4, 0xf7},
+        {0x2000, 0x2017},
+};
+
+static bool is_claimed(unsigned port, bool testdev)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(claimed); i++) {
+		if (port >= claimed[i].first && port <= claimed[i].last) {
+			return true;
+		}
+	}
+	for (unsigned i = 0; testdev && i < ARRAY_SIZE(claimed_too); i++) {
+		if (port >= claimed_too[i].first && port <= claimed_too[i].last) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_port_map(bool testdev)
+{
+	for (unsigned port = 0; port <= 0xffff; port++) {
+		ck_assert_msg(io_bus_claims(&vm->pio, port, 1) == is_claimed(port, testdev),
+		        "port %x", port);
+	}
+	ck_assert(io_bus_claims(&vm->mmio, 0xff000000, 8) == testdev);
+	ck_assert(io_bus_claims(&vm->mmio, 0xff00fff8, 8) == testdev);
+}
+
 START_TEST(port_map)
 {
-	unsigned row = 0;
-
-	for (unsigned port = 0; port <= 0xffff; port++) {
-		while (row < ARRAY_SIZE(claimed) && port > claimed[row].last) {
-			row++;
-		}
-		bool want = row < ARRAY_SIZE(claimed) && port >= claimed[row].first;
-		ck_assert_msg(io_bus_claims(&vm->pio, port, 1) == want, "port %x", port);
-	}
+	check_port_map(false);
 	ck_assert(io_bus_claims(&vm->mmio, 0xfec00000, 4));
 	ck_assert(io_bus_claims(&vm->mmio, 0xfec00010, 4));
 	ck_assert(!io_bus_claims(&vm->mmio, 0xfee00000, 4));
@@ -210,6 +236,31 @@ START_TEST(keyboard_and_mouse_lines)
 }
 END_TEST
 
+/* The debug port gives way, a reset reaches the rest. */
+START_TEST(test_devices)
+{
+	static struct testdev testdev;
+
+	vm = fake_vm(64 << 20, 2);
+	platform_init(&p);
+	platform_add_testdev(&p, &testdev);
+	ck_assert_int_eq(platform_attach(&p, vm, NULL, 0), 0);
+	vm->platform_ops->reset(vm);
+	check_port_map(true);
+	ck_assert_uint_eq(in(0xe9, 1), 0);
+	out(0xe0, 4, 0x12345678);
+	ck_assert_uint_eq(in(0xe9, 1), 0x56);
+	out(0x2004, 1, 1);
+	ck_assert_uint_ne(vm->irq.lines[4].levels, 0);
+	vm->platform_ops->quiesce(vm);
+	vm->platform_ops->reset(vm);
+	ck_assert_uint_eq(in(0xe0, 4), 0);
+	ck_assert_uint_eq(vm->irq.lines[4].levels, 0);
+	out(0xf4, 1, 42);
+	ck_assert_uint_eq(fake_vm_debug_exit, 42);
+}
+END_TEST
+
 static uint8_t cmos(unsigned index)
 {
 	out(0x70, 1, index);
@@ -265,4 +316,5 @@ UNIT_MAIN("platform", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test
           tcase_add_loop_test(tc, power_on_values, 0, ARRAY_SIZE(reads));
           tcase_add_test(tc, pci_functions); tcase_add_loop_test(tc, ways_to_reset_and_stop, 0, 4);
           tcase_add_test(tc, reset_is_idempotent); tcase_add_test(tc, tables_and_cmos);
-          tcase_add_test(tc, keyboard_and_mouse_lines); tcase_add_test(tc, attach_undoes);)
+          tcase_add_test(tc, keyboard_and_mouse_lines); tcase_add_test(tc, attach_undoes);
+          tcase_add_test(tc, test_devices);)

@@ -135,11 +135,36 @@ START_TEST(no_such_device)
 {
 	ck_assert(!vm->platform_ops->dump(vm, "com3", &out_log));
 	ck_assert(!vm->platform_ops->dump(vm, "", &out_log));
+	ck_assert(!vm->platform_ops->dump(vm, "testdev", &out_log));
 	ck_assert_str_eq(fake_log_text(), "");
+}
+END_TEST
+
+/* Not in every machine, and in place of the debug port. */
+START_TEST(test_devices)
+{
+	static struct testdev testdev;
+
+	vm = fake_vm(64 << 20, 1);
+	platform_init(&p);
+	platform_add_testdev(&p, &testdev);
+	ck_assert_int_eq(platform_attach(&p, vm, NULL, 0), 0);
+	dump(NULL);
+	ck_assert_uint_eq(
+	        fake_log_count("devices for test kernels; ports e0-e3 e4-e7 e8-eb 2000-2017 "
+	                       "f4-f7; memory ff000000-ff00ffff"),
+	        1);
+	ck_assert_uint_eq(fake_log_count("debugcon"), 0);
+	ck_assert(!vm->platform_ops->dump(vm, "debugcon", &out_log));
+	io_bus_write(&vm->pio, 0xe0, 4, 0x12345678);
+	io_bus_write(&vm->pio, 0x2004, 1, 1);
+	dump("testdev");
+	ck_assert_uint_eq(fake_log_count("register 12345678, lines 000010"), 1);
 }
 END_TEST
 
 UNIT_MAIN("platform_dump", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, tree);
           tcase_add_test(tc, no_range_is_missing); tcase_add_test(tc, ranges_that_move);
           tcase_add_loop_test(tc, one_device, 0, ARRAY_SIZE(registers));
-          tcase_add_test(tc, what_is_open_is_told); tcase_add_test(tc, no_such_device);)
+          tcase_add_test(tc, what_is_open_is_told); tcase_add_test(tc, no_such_device);
+          tcase_add_test(tc, test_devices);)

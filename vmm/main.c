@@ -91,7 +91,8 @@ static struct chr_console *consoles[MAX_VMS];
 /* The machine around the vCPUs, with a console each. */
 static int create_platform(struct vm *vm)
 {
-	const uint64_t size = sizeof(struct platform) + sizeof(struct chr_console);
+	const uint64_t size = sizeof(struct platform) + sizeof(struct chr_console) +
+	                      (vm->config->testdev ? sizeof(struct testdev) : 0);
 	struct platform *p = page_alloc((size + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
 	struct chr_console *console = (struct chr_console *)(p + 1);
 
@@ -101,6 +102,9 @@ static int create_platform(struct vm *vm)
 	chr_console_init(console);
 	consoles[vm->index] = console;
 	platform_init(p);
+	if (vm->config->testdev) {
+		platform_add_testdev(p, (struct testdev *)(console + 1));
+	}
 	return platform_attach(p, vm, &console->chr, clock_wall_seconds());
 }
 

@@ -3,7 +3,8 @@
 """Run guest-test/ images in the machine and count what they report.
 
 A guest test prints 'PASS name', 'FAIL name file:line' or 'SKIP name reason' on its serial
-line and powers off. Each image boots once, in tier 'all' some boot again in other machines
+line and powers off; after 'EXIT value' it ends by a debug exit with that value, which the host's
+log must name. Each image boots once, in tier 'all' some boot again in other machines
 (VARIANTS). The last line here is 'guest-test: N passed, N failed'; skipped tests are shown
 and not counted.
 """
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import harness  # noqa: E402
 
+EXIT_LINE = re.compile(r"(?m)^EXIT (\d+)$")
 LINE = re.compile(r"(?m)^(PASS|FAIL|SKIP) (\S+)(?: (.*))?$")
 # Suffix: (images, lines of the [host] section, CPU model). Of VT-x nothing but what must be:
 # every path in software. Another processor: AVX-512, SMAP, XSAVES. Virtual-interrupt delivery,
@@ -70,15 +72,17 @@ def in_tier(run, tier):
 
 def run_image(run, loader, show):
     name = run.name
+    vm = name.replace("_", "-")
 
     def function(t):
         host = f"[host]\n{run.host}\n" if run.host else ""
         t.file("guests/test.elf", run.path)
-        t.config(
-            f"{host}[vm.{name.replace('_', '-')}]\nkernel = \\guests\\test.elf\n{run.vm}"
-        )
+        t.config(f"{host}[vm.{vm}]\nkernel = \\guests\\test.elf\n{run.vm}")
         t.boot(cpus=run.cpus, cpu_model=run.cpu_model)
         t.expect_off(180)
+        for value in EXIT_LINE.findall(t.text):
+            line = f"vm {vm}: debug exit {value}"
+            t.check(line in t.text, f"the host's log does not say '{line}'")
 
     result = harness.run_one("guest-" + name, function, loader, show)
     lines = LINE.findall(result.context.text)

@@ -51,9 +51,10 @@ struct fake_vcpu {
 
 struct vm *fake_vm(uint64_t mem_size, unsigned n_vcpus);
 struct fake_vcpu *fake_vcpu(struct vcpu *vcpu);
-struct virt_caps *fake_caps(void); /* change before fake_vm(): what the back end grants */
-extern unsigned fake_sched_wakes;  /* calls of sched_wake() */
-extern bool fake_contended;        /* what sched_contended() says */
+struct virt_caps *fake_caps(void);   /* change before fake_vm(): what the back end grants */
+extern unsigned fake_sched_wakes;    /* calls of sched_wake() */
+extern bool fake_contended;          /* what sched_contended() says */
+extern unsigned fake_nested_flushes; /* calls of flush_nested() */
 /* Long mode, flat segments, paging off-limits to nobody: CPL 0 with an identity page table in guest
  * memory at 'tables' (3 pages, first 1 GiB as 2 MiB pages). */
 void fake_long_mode(struct vcpu *vcpu, uint64_t tables);

@@ -18,6 +18,7 @@ static void *ram;
 static uint64_t ram_mapped;
 unsigned fake_sched_wakes;
 bool fake_contended;
+unsigned fake_nested_flushes;
 
 struct fake_vcpu *fake_vcpu(struct vcpu *vcpu)
 {
@@ -146,6 +147,7 @@ static void op_flush_guest_tlb(struct vcpu *vcpu)
 static void op_flush_nested(struct vm *vm)
 {
 	(void)vm;
+	fake_nested_flushes++;
 }
 
 static void op_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
