@@ -14,6 +14,7 @@ extern const struct monitor_command monitor_cmd_irq;     /* vmm/monitor_debug.c 
 extern const struct monitor_command monitor_cmd_vcpu;    /* vmm/monitor_debug.c */
 extern const struct monitor_command monitor_cmd_mem;     /* vmm/monitor_mem.c */
 extern const struct monitor_command monitor_cmd_host;    /* vmm/monitor_host.c */
+extern const struct monitor_command monitor_cmd_log;     /* vmm/monitor_log.c */
 extern const struct monitor_command monitor_cmd_reboot,
         monitor_cmd_poweroff; /* vmm/monitor_power.c */
 

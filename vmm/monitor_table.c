@@ -13,6 +13,7 @@ const struct monitor_command *const monitor_commands[] = {
         &monitor_cmd_dev,
         &monitor_cmd_mem,
         &monitor_cmd_host,
+        &monitor_cmd_log,
         &monitor_cmd_reboot,
         &monitor_cmd_poweroff,
         NULL,

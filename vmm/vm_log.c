@@ -11,7 +11,7 @@ void vm_log(struct vm *vm, enum log_level level, const char *fmt, ...)
 	bool pass;
 	va_list ap;
 
-	if (level > log_get_level()) {
+	if (level > log_area_level(LOG_GUEST)) {
 		return;
 	}
 	spin_lock(&vm->log_lock);

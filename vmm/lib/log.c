@@ -8,11 +8,53 @@
 /* The longest line, with stamp and newline; what is longer ends in "...". */
 #define LOG_LINE_MAX 512U
 
+const char *const log_level_names[] = {
+        [LOG_ERROR] = "error",
+        [LOG_WARN] = "warn",
+        [LOG_INFO] = "info",
+        [LOG_DEBUG] = "debug",
+};
+
+const char *const log_area_names[] = {
+        [LOG_HOST] = "host",
+        [LOG_VM] = "vm",
+        [LOG_VTX] = "vtx",
+        [LOG_DEVICES] = "devices",
+        [LOG_HYPERV] = "hyperv",
+        [LOG_GUEST] = "guest",
+};
+
+static enum log_level levels[LOG_AREA_COUNT] = {
+        [LOG_HOST] = LOG_INFO,
+        [LOG_VM] = LOG_INFO,
+        [LOG_VTX] = LOG_INFO,
+        [LOG_DEVICES] = LOG_INFO,
+        [LOG_HYPERV] = LOG_INFO,
+        [LOG_GUEST] = LOG_INFO,
+};
 static enum log_level max_level = LOG_INFO;
+
+void log_set_area_level(enum log_area area, enum log_level level)
+{
+	enum log_level max = LOG_ERROR;
+
+	__atomic_store_n(&levels[area], level, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < LOG_AREA_COUNT; i++) {
+		max = log_area_level(i) > max ? log_area_level(i) : max;
+	}
+	__atomic_store_n(&max_level, max, __ATOMIC_RELAXED);
+}
 
 void log_set_level(enum log_level level)
 {
-	__atomic_store_n(&max_level, level, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < LOG_AREA_COUNT; i++) {
+		log_set_area_level(i, level);
+	}
+}
+
+enum log_level log_area_level(enum log_area area)
+{
+	return __atomic_load_n(&levels[area], __ATOMIC_RELAXED);
 }
 
 enum log_level log_get_level(void)
@@ -58,6 +100,18 @@ void log_vline(enum log_level level, const char *prefix, const char *fmt, va_lis
 	defuse(line, len);
 	line[len++] = '\n';
 	log_sink(line, len);
+}
+
+void log_area_line(enum log_area area, enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > log_area_level(area)) {
+		return;
+	}
+	va_start(ap, fmt);
+	log_vline(level, NULL, fmt, ap);
+	va_end(ap);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
