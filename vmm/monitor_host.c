@@ -46,6 +46,8 @@ static void print_cpus(struct out *out, const struct sample *base)
 	sample_take(&now);
 	out_print(out, "%-4s %7s %7s %6s\n", "cpu", "apic id", "idle%", "vcpus");
 	for (unsigned i = 0; i < pcpu_count(); i++) {
+		uint64_t idle_ns =
+		        now.idle_ns[i] > base->idle_ns[i] ? now.idle_ns[i] - base->idle_ns[i] : 0;
 		unsigned vcpus = 0;
 
 		for (unsigned v = 0; v < n_vms; v++) {
@@ -55,8 +57,7 @@ static void print_cpus(struct out *out, const struct sample *base)
 			}
 		}
 		out_print(out, "%-4u %7u %7s %6u\n", i, pcpus[i].apic_id,
-		        sample_percent(now.idle_ns[i] - base->idle_ns[i], now.ns - base->ns).text,
-		        vcpus);
+		        sample_percent(idle_ns, now.ns - base->ns).text, vcpus);
 	}
 }
 

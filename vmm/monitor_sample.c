@@ -24,8 +24,10 @@ static uint64_t look(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static void add_vcpu(const struct vcpu *vcpu, struct sample_vm *s)
+static void add_vcpu(struct vcpu *vcpu, struct sample_vm *s)
 {
+	struct sched_stats sched;
+
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
 		uint64_t count = look(&vcpu->stats.exits[i].count);
 		uint64_t ticks = look(&vcpu->stats.exits[i].ticks);
@@ -35,6 +37,8 @@ static void add_vcpu(const struct vcpu *vcpu, struct sample_vm *s)
 		s->exits += count;
 		s->host += ticks;
 	}
+	sched_get_stats(vcpu, &sched);
+	s->wait_ns += sched.wait_ns;
 	s->guest += look(&vcpu->stats.guest_ticks);
 	s->halted += look(&vcpu->stats.halted_ticks);
 	/* A sleep is counted when it ends. */
@@ -69,6 +73,7 @@ void sample_vm_less(
 	difference->guest = less(now->guest, before->guest);
 	difference->host = less(now->host, before->host);
 	difference->halted = less(now->halted, before->halted);
+	difference->wait_ns = less(now->wait_ns, before->wait_ns);
 }
 
 void sample_take(struct sample *s)
@@ -79,7 +84,10 @@ void sample_take(struct sample *s)
 		sample_vm(vms[i], &s->vms[i]);
 	}
 	for (unsigned i = 0; i < pcpu_count(); i++) {
-		s->idle_ns[i] = 0;
+		struct sched_cpu_stats stats;
+
+		sched_get_cpu_stats(i, &stats);
+		s->idle_ns[i] = stats.idle_ns;
 	}
 }
 

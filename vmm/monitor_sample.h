@@ -18,6 +18,7 @@ struct sample_vm {
 	uint64_t counts[STATS_KINDS], ticks[STATS_KINDS]; /* exits */
 	uint64_t exits;                                   /* sum of counts */
 	uint64_t guest, host, halted;                     /* ticks */
+	uint64_t wait_ns;                                 /* for a CPU */
 };
 
 struct sample {

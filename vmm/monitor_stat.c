@@ -21,16 +21,16 @@ static unsigned long long llu(uint64_t v)
 	return v;
 }
 
-/* Where the vCPUs' time went: 'ns' of it for each. */
+/* Where the vCPUs' time went: so much of it for each. */
 static void print_time(struct out *out, const char *key, const struct vm *vm,
-        const struct sample_vm *s, uint64_t ticks)
+        const struct sample_vm *s, uint64_t ns, uint64_t ticks)
 {
-	uint64_t all = ticks * vm->n_vcpus, used = s->guest + s->host + s->halted;
+	uint64_t all = ticks * vm->n_vcpus;
 
-	out_print(out, "%s: guest %s%%, host %s%%, halted %s%%, other %s%%\n", key,
+	out_print(out, "%s: guest %s%%, host %s%%, halted %s%%, waiting %s%%\n", key,
 	        sample_percent(s->guest, all).text, sample_percent(s->host, all).text,
 	        sample_percent(s->halted, all).text,
-	        sample_percent(all > used ? all - used : 0, all).text);
+	        sample_percent(s->wait_ns, ns * vm->n_vcpus).text);
 }
 
 /* Kinds of exit, the most frequent first. */
@@ -75,19 +75,19 @@ static void print_exits(
 static void print_vms_header(struct out *out)
 {
 	out_print(out, "%-16s %12s %10s %7s %7s %7s %7s %10s\n", "name", "exits", "per s", "guest%",
-	        "host%", "halted%", "other%", "ticks/exit");
+	        "host%", "halted%", "waits%", "ticks/exit");
 }
 
 static void print_vm_line(struct out *out, const struct vm *vm, const struct sample_vm *total,
         const struct sample_vm *recent, uint64_t ns, uint64_t ticks)
 {
-	uint64_t all = ticks * vm->n_vcpus, used = recent->guest + recent->host + recent->halted;
+	uint64_t all = ticks * vm->n_vcpus;
 
 	out_print(out, "%-16s %12llu %10llu %7s %7s %7s %7s %10llu\n", vm->config->name,
 	        llu(total->exits), llu(sample_per_second(recent->exits, ns)),
 	        sample_percent(recent->guest, all).text, sample_percent(recent->host, all).text,
 	        sample_percent(recent->halted, all).text,
-	        sample_percent(all > used ? all - used : 0, all).text,
+	        sample_percent(recent->wait_ns, ns * vm->n_vcpus).text,
 	        llu(recent->exits ? recent->host / recent->exits : 0));
 }
 
@@ -102,12 +102,12 @@ static void print_one(struct out *out, const struct sample *base, bool following
 	sample_vm_less(now, &base->vms[vm->index], &recent);
 	if (following) {
 		out_print(out, "vm: %s\n", vm->config->name);
-		print_time(out, "time", vm, &recent, ticks);
+		print_time(out, "time", vm, &recent, ns, ticks);
 		print_exits(out, &recent, &recent, ns);
 		return;
 	}
 	out_print(out, "vm: %s\n", vm->config->name);
-	print_time(out, "time now", vm, &recent, ticks);
+	print_time(out, "time now", vm, &recent, ns, ticks);
 	out_print(out, "ticks: guest %llu, host %llu, halted %llu\n", llu(now->guest),
 	        llu(now->host), llu(now->halted));
 	print_exits(out, now, &recent, ns);
@@ -192,8 +192,9 @@ const struct monitor_command monitor_cmd_stat = {
         .summary = "exits of a VM by reason and where its time goes, or a line for each VM",
         .help = "count, share and ticks are since the VM was made; per s, and the times in percent "
                 "of its\nvCPUs' time, are of the last second. ticks: of the host's time-stamp "
-                "counter, from the exit to\nthe next entry. other: waiting for a CPU, paused or "
-                "off.\n-f: what changed, each second, until a key is pressed.\n",
+                "counter, from the exit to\nthe next entry. waiting: ready, but another vCPU had "
+                "the CPU. The rest is paused or off.\n-f: what changed, each second, until a key "
+                "is pressed.\n",
         .max_args = 2,
         .complete = {MONITOR_ARG_VM, MONITOR_ARG_VM},
         .run = run,

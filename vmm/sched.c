@@ -24,6 +24,7 @@
 
 static struct sched_queue queues[MAX_CPUS];
 static struct sched_cpu_stats cpu_stats[MAX_CPUS]; /* own CPU; read anywhere */
+static uint64_t idle_since_ns[MAX_CPUS];           /* [a] asleep since; 0 = awake */
 static uint64_t balance_due_ns[MAX_CPUS];          /* own CPU */
 static uint64_t idle_cpus; /* [a] bits: asleep, or about to look once more */
 static unsigned next_cpu;  /* boot only */
@@ -369,9 +370,11 @@ static void idle(struct pcpu *cpu)
 	__atomic_fetch_or(&idle_cpus, bit, __ATOMIC_SEQ_CST);
 	if (!pull(cpu->index, true)) {
 		start = clock_now();
+		__atomic_store_n(&idle_since_ns[cpu->index], start, __ATOMIC_RELAXED);
 		apic_timer_set(clock_ns_to_tsc(timer_next_deadline(cpu->index)));
 		/* Interrupts are off: a kick that came after we looked is pending and wakes us. */
 		cpu_idle();
+		__atomic_store_n(&idle_since_ns[cpu->index], 0, __ATOMIC_RELAXED);
 		cpu_stats[cpu->index].idle_ns += clock_now() - start;
 	}
 	__atomic_fetch_and(&idle_cpus, ~bit, __ATOMIC_SEQ_CST);
@@ -432,5 +435,13 @@ void sched_get_stats(struct vcpu *vcpu, struct sched_stats *stats)
 
 void sched_get_cpu_stats(uint32_t cpu, struct sched_cpu_stats *stats)
 {
+	uint64_t since = __atomic_load_n(&idle_since_ns[cpu], __ATOMIC_RELAXED);
+	uint64_t now = clock_now();
+
 	*stats = cpu_stats[cpu];
+	/* A sleep is counted when it ends; one that ends just now is not counted twice. */
+	if (since && now > since &&
+	        since == __atomic_load_n(&idle_since_ns[cpu], __ATOMIC_RELAXED)) {
+		stats->idle_ns += now - since;
+	}
 }
