@@ -115,6 +115,99 @@ START_TEST(short_period)
 }
 END_TEST
 
+/* --- the VM stops and goes on --- */
+
+/* Stopped for 'ticks', of which all but 'late' do not count. */
+static void stop_for(uint64_t ticks, uint64_t late)
+{
+	struct vcpu *vcpu = vm->vcpus[0];
+
+	vcpu_stop(vcpu);
+	fake_clock_advance(ticks);
+	ck_assert(!fired());
+	vm->paused_ticks = ticks - late;
+	ck_assert_uint_eq(vcpu_resume(vcpu), 0);
+	fake_clock_advance(0);
+}
+
+START_TEST(paused_one_shot)
+{
+	lapic_write(apic, LAPIC_LVT_TIMER, ONE_SHOT);
+	lapic_write(apic, LAPIC_TIMER_INITIAL, 100000);
+	fake_clock_advance(40000);
+	stop_for(5000000, 0);
+	ck_assert_uint_eq(current(), 60000);
+	fake_clock_advance(59999);
+	ck_assert(!fired());
+	stop_for(10, 0); /* at the last moment, and it does not come due by it */
+	ck_assert(!fired());
+	fake_clock_advance(1);
+	ck_assert(fired());
+	stop_for(1000000, 0);
+	ck_assert_uint_eq(current(), 0);
+	fake_clock_advance(1000000);
+	ck_assert(!fired());
+}
+END_TEST
+
+START_TEST(paused_periodic)
+{
+	lapic_write(apic, LAPIC_LVT_TIMER, PERIODIC);
+	lapic_write(apic, LAPIC_TIMER_INITIAL, 100000);
+	fake_clock_advance(130000);
+	ck_assert(fired());
+	stop_for(5000000, 0);
+	ck_assert_uint_eq(current(), 70000);
+	fake_clock_advance(69999);
+	ck_assert(!fired());
+	fake_clock_advance(1);
+	ck_assert(fired());
+	fake_clock_advance(100000);
+	ck_assert(fired());
+}
+END_TEST
+
+START_TEST(paused_deadline)
+{
+	struct vcpu *vcpu = vm->vcpus[0];
+	uint64_t guest_tsc;
+
+	lapic_write(apic, LAPIC_LVT_TIMER, DEADLINE);
+	vcpu->tsc_offset = 777;
+	guest_tsc = clock_tsc() + vcpu->tsc_offset;
+	lapic_set_tsc_deadline(apic, guest_tsc + 100000);
+	fake_clock_advance(40000);
+	stop_for(5000000, 0);
+	ck_assert_uint_eq(clock_tsc() + vcpu->tsc_offset, guest_tsc + 40000);
+	ck_assert_uint_eq(fake_vcpu(vcpu)->tsc_offset, vcpu->tsc_offset);
+	ck_assert_uint_eq(lapic_get_tsc_deadline(apic), guest_tsc + 100000);
+	fake_clock_advance(59999);
+	ck_assert(!fired());
+	fake_clock_advance(1);
+	ck_assert(fired());
+	ck_assert_uint_eq(lapic_get_tsc_deadline(apic), 0);
+}
+END_TEST
+
+/* What comes due while the others are still running is late, but not lost; also when there is no
+ * pause at all. */
+START_TEST(due_while_stopped)
+{
+	static const uint32_t modes[] = {ONE_SHOT, PERIODIC, DEADLINE};
+
+	lapic_write(apic, LAPIC_LVT_TIMER, modes[_i % 3]);
+	lapic_write(apic, LAPIC_TIMER_INITIAL, 100000);
+	lapic_set_tsc_deadline(apic, clock_tsc() + vm->vcpus[0]->tsc_offset + 100000);
+	if (_i < 3) {
+		stop_for(120000, 120000);
+	} else {
+		stop_for(5000000, 100000);
+	}
+	ck_assert(fired());
+	ck_assert(!fired());
+}
+END_TEST
+
 static const struct {
 	uint32_t code;
 	unsigned by;
@@ -357,6 +450,8 @@ START_TEST(input_clock)
 END_TEST
 
 UNIT_MAIN("lapic_timer", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, one_shot);
+          tcase_add_test(tc, paused_one_shot); tcase_add_test(tc, paused_periodic);
+          tcase_add_test(tc, paused_deadline); tcase_add_loop_test(tc, due_while_stopped, 0, 6);
           tcase_add_test(tc, periodic); tcase_add_test(tc, a_dead_vm_ticks_no_more);
           tcase_add_test(tc, short_period); tcase_add_loop_test(tc, divide, 0, ARRAY_SIZE(divides));
           tcase_add_test(tc, divide_while_counting); tcase_add_test(tc, largest_count);

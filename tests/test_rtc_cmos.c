@@ -3,6 +3,7 @@
 // Specs: [MC146818] "Registers", "Update Cycle", "Interrupts".
 #include "devices/rtc_cmos.h"
 #include "tests/chips.h"
+#include "vmm/hw/clock.h"
 #include "vmm/lib/err.h"
 
 #define GSI 8U
@@ -218,9 +219,60 @@ START_TEST(random_programs)
 }
 END_TEST
 
+static void pause_for(uint64_t ns)
+{
+	vm_clock_stop(vm, clock_now());
+	fake_clock_advance(ns);
+	vm_clock_go(vm, clock_now());
+	rtc_cmos_time_passed(&rtc, ns);
+}
+
+static uint64_t seconds_read(void)
+{
+	chip_out(vm, 0x70, 0);
+	return chip_in(vm, 0x71);
+}
+
+/* After a pause the time of day is right again, to the second; pieces of a second add up. */
+START_TEST(catches_up)
+{
+	fake_clock_advance(500 * MS);
+	ck_assert_uint_eq(seconds_read(), 0x05);
+	pause_for(10 * S + 600 * MS);
+	ck_assert_uint_eq(seconds_read(), 0x15);
+	fake_clock_advance(499 * MS);
+	ck_assert_uint_eq(seconds_read(), 0x15);
+	fake_clock_advance(1 * MS);
+	ck_assert_uint_eq(seconds_read(), 0x16);
+	pause_for(600 * MS);
+	ck_assert_uint_eq(seconds_read(), 0x17);
+	/* One that the guest has stopped is left alone. */
+	chip_out(vm, 0x70, 11);
+	chip_out(vm, 0x71, 0x82);
+	pause_for(20 * S);
+	ck_assert_uint_eq(seconds_read(), 0x17);
+}
+END_TEST
+
+/* Interrupts keep their distance in the guest's time, whatever the pause. */
+START_TEST(updates_stand_still)
+{
+	chip_out(vm, 0x70, 11);
+	chip_out(vm, 0x71, 0x12);
+	fake_clock_advance(400 * MS);
+	chip_lines[GSI].rises = 0;
+	pause_for(30 * S);
+	fake_clock_advance(599 * MS);
+	ck_assert_uint_eq(chip_lines[GSI].rises, 0);
+	fake_clock_advance(1 * MS);
+	ck_assert_uint_eq(chip_lines[GSI].rises, 1);
+}
+END_TEST
+
 UNIT_MAIN("rtc_cmos", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, program, 0, ARRAY_SIZE(programs));
           tcase_add_test(tc, garbage_time); tcase_add_test(tc, nmi_mask);
           tcase_add_test(tc, platform_bytes); tcase_add_test(tc, reset_keeps_time);
           tcase_add_test(tc, wide_accesses_are_bytes); tcase_add_test(tc, attach_undoes_itself);
+          tcase_add_test(tc, catches_up); tcase_add_test(tc, updates_stand_still);
           tcase_add_loop_test(tc, random_programs, 0, 4);)

@@ -2,6 +2,7 @@
 // Timers of a vCPU: fire once, move with it.
 #include "tests/fake/fake.h"
 #include "tests/unit.h"
+#include "vmm/hw/clock.h"
 #include "vmm/vcpu_timer.h"
 
 static unsigned fired;
@@ -73,5 +74,40 @@ START_TEST(moves_with_its_vcpu)
 }
 END_TEST
 
+static void rearm(struct vcpu_timer *t)
+{
+	if (clock_now() < 20000) {
+		vcpu_timer_arm(t, 20000);
+	}
+	fired++;
+}
+
+/* A stopped vCPU's timers do nothing; when it goes on, each looks for itself. */
+START_TEST(waits_while_it_is_stopped)
+{
+	struct vm *vm = fake_vm(SIZE_2M, 1);
+	struct vcpu *vcpu = vm->vcpus[0];
+	struct vcpu_timer t, idle;
+
+	fired = 0;
+	fake_clock_set(0);
+	vcpu_timer_init(&t, vcpu, rearm);
+	vcpu_timer_init(&idle, vcpu, count);
+	vcpu_timer_arm(&t, 5000);
+	vcpu_stop(vcpu);
+	fake_clock_advance(10000);
+	ck_assert_uint_eq(fired, 0);
+	ck_assert_uint_eq(vcpu_resume(vcpu), 0);
+	fake_clock_advance(0);
+	ck_assert_uint_eq(fired, 2);
+	fake_clock_advance(9999);
+	ck_assert_uint_eq(fired, 2);
+	fake_clock_advance(1);
+	ck_assert_uint_eq(fired, 3);
+	vcpu->timers = NULL;
+}
+END_TEST
+
 UNIT_MAIN("vcpu_timer", tcase_add_test(tc, fires_once_at_its_deadline);
-          tcase_add_test(tc, cancelled_and_never); tcase_add_test(tc, moves_with_its_vcpu);)
+          tcase_add_test(tc, cancelled_and_never); tcase_add_test(tc, moves_with_its_vcpu);
+          tcase_add_test(tc, waits_while_it_is_stopped);)
