@@ -132,6 +132,9 @@ static const struct {
 } bad[] = {
         {"", "candela.cfg:1: there is no [vm.NAME] section: nothing to run"},
         {"[host]\nlog=info\n", "candela.cfg:2: there is no [vm.NAME] section: nothing to run"},
+        {VM "autostart = no\n[host]\nmonitor_key = none\n",
+                "candela.cfg:4: [vm.a] could never be started: autostart = no leaves it to the "
+                "operator, and monitor_key = none leaves nobody to operate"},
         {VM "memroy = 4M\n", "candela.cfg:4: unknown key 'memroy' (did you mean 'memory'?)"},
         {VM "kernal = 4M\n", "candela.cfg:4: unknown key 'kernal' (did you mean 'kernel'?)"},
         {VM "Vcpus = 4\n", "candela.cfg:4: unknown key 'Vcpus' (did you mean 'vcpus'?)"},

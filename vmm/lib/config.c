@@ -216,6 +216,26 @@ static int parse_line(struct parser *p, struct slice line)
 	        slice_trim((struct slice){line.p + eq + 1, line.len - eq - 1}));
 }
 
+/* What only the whole file shows. */
+static int finish(struct parser *p)
+{
+	const struct config *cfg = p->cfg;
+
+	if (cfg->n_vms == 0) {
+		return config_fail(p, "there is no [vm.NAME] section: nothing to run");
+	}
+	for (uint32_t i = 0; cfg->monitor_key == 0 && i < cfg->n_vms; i++) {
+		if (cfg->vms[i].manual) {
+			p->line = cfg->vms[i].manual_line;
+			return config_fail(p,
+			        "[vm.%s] could never be started: autostart = no leaves it to the "
+			        "operator, and monitor_key = none leaves nobody to operate",
+			        cfg->vms[i].name);
+		}
+	}
+	return 0;
+}
+
 int config_parse(struct config *cfg, const char *file_name, const char *text, size_t len,
         struct config_error *err)
 {
@@ -247,8 +267,5 @@ int config_parse(struct config *cfg, const char *file_name, const char *text, si
 		pos = end + 1;
 	}
 	ret = finish_vm(&p);
-	if (ret == 0 && cfg->n_vms == 0) {
-		ret = config_fail(&p, "there is no [vm.NAME] section: nothing to run");
-	}
-	return ret;
+	return ret ? ret : finish(&p);
 }

@@ -87,6 +87,7 @@ struct config_vm {
 	char cmdline[MAX_CMDLINE_LEN];
 	enum smbios_strings smbios;
 	bool manual;          /* autostart = no: the operator starts it */
+	uint32_t manual_line; /* of that key */
 	bool testdev;         /* the devices test kernels look for: docs/hardware.md */
 	uint64_t cpu_mask;    /* physical CPUs its vCPUs may run on, by index; 0 = any */
 	uint32_t cpu_line;    /* of that key */

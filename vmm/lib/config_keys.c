@@ -302,6 +302,7 @@ static int set_yes_no(struct parser *p, const char *key, struct slice value, con
 
 static int set_autostart(struct parser *p, const char *key, struct slice value)
 {
+	p->vm->manual_line = p->line;
 	return set_yes_no(p, key, value, "no", "yes", &p->vm->manual);
 }
 
