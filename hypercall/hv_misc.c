@@ -10,7 +10,7 @@ struct hv_call_result hv_call_spin_wait(struct vcpu *vcpu, const struct hv_call_
 {
 	(void)vcpu;
 	(void)args;
-	return hv_call_done(HV_STATUS_SUCCESS);
+	return (struct hv_call_result){.status = HV_STATUS_SUCCESS, .yield = true};
 }
 
 /* No extended calls but this one. */

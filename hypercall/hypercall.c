@@ -203,5 +203,5 @@ enum exit_action hv_hypercall(struct vcpu *vcpu)
 		return ACT_RESUME;
 	}
 	write_result(vcpu, &c, (uint64_t)result.reps << HV_RESULT_REPS_SHIFT | result.status);
-	return ACT_SKIP;
+	return result.yield ? ACT_YIELD : ACT_SKIP;
 }

@@ -29,6 +29,7 @@ struct hv_call_args {
 struct hv_call_result {
 	enum hv_status status;
 	uint32_t reps; /* elements done, from 0 on; of a rep call */
+	bool yield;    /* the caller waits for somebody: let others run */
 	bool again;    /* not finished: the guest executes the instruction again, from reps on */
 };
 
