@@ -126,6 +126,24 @@ START_TEST(one_is_busy)
 }
 END_TEST
 
+/* The monitor has given up; what comes late is nobody's, and blocks nothing for good. */
+START_TEST(too_late)
+{
+	ck_assert_int_eq(command(&monitor_cmd_vcpu, "fake", "0", NULL), MONITOR_PENDING);
+	fake_clock_advance(11 * 1000000000ULL);
+	ck_assert_int_eq(command(&monitor_cmd_vcpu, "fake", "1", NULL), MONITOR_DONE);
+	ck_assert_uint_eq(fake_log_count("error: vCPU 0 of fake still owes the last answer"), 1);
+	fake_log_clear();
+	ck_assert_uint_eq(serve(), 1);
+	ck_assert_str_eq(fake_log_text(), "");
+	ck_assert_uint_eq(done, 0);
+	ck_assert_int_eq(command(&monitor_cmd_vcpu, "fake", "1", NULL), MONITOR_PENDING);
+	ck_assert_uint_eq(serve(), 1);
+	ck_assert_uint_eq(done, 1);
+	ck_assert_uint_eq(fake_log_count("vm fake vCPU 1"), 1);
+}
+END_TEST
+
 START_TEST(interrupts)
 {
 	ck_assert_int_eq(command(&monitor_cmd_irq, "fake", NULL, NULL), MONITOR_PENDING);
@@ -184,5 +202,5 @@ END_TEST
 UNIT_MAIN("monitor_debug", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, registers_of_one); tcase_add_test(tc, all_of_one);
           tcase_add_test(tc, all_in_short); tcase_add_test(tc, one_is_busy);
-          tcase_add_test(tc, interrupts); tcase_add_test(tc, devices);
+          tcase_add_test(tc, too_late); tcase_add_test(tc, interrupts); tcase_add_test(tc, devices);
           tcase_add_loop_test(tc, errors, 0, ARRAY_SIZE(bad));)

@@ -160,10 +160,9 @@ START_TEST(killed)
 	says("memory       r 0xf0000000\n");
 	says("local APIC 1");
 	says("the back end's part of vCPU 1");
-	vcpu->exit = (struct vcpu_exit){.kind = EXIT_CPUID};
-	vcpu->gpr[REG_RAX] = 0x4000;
+	vcpu->exit = (struct vcpu_exit){.kind = EXIT_CPUID, .regs = {.eax = 0x4000}};
 	vcpu_dump_killed(vcpu);
-	says("this exit: cpuid leaf 0x4000");
+	says("this exit: cpuid leaf 0x4000 0");
 }
 END_TEST
 

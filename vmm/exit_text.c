@@ -218,13 +218,49 @@ void exit_facts_of_record(struct exit_facts *f, const struct exit_record *record
 	memset(f, 0, sizeof(*f));
 	/* What a record lacks stays 0: the address of a page fault, how memory was walked to. */
 	memcpy(&f->exit, record->exit, sizeof(record->exit));
-	f->number = f->exit.kind == EXIT_CPUID ? record->eax : record->ecx;
-	f->in = record->eax;
-	f->low_half = f->exit.kind == EXIT_WRMSR || f->exit.kind == EXIT_XSETBV;
-	f->has_in =
-	        f->low_half || (f->exit.kind == EXIT_IO && !f->exit.io.in && !f->exit.io.string);
-	if (f->exit.kind == EXIT_IO && f->exit.io.width < 4) {
-		f->in &= (1U << 8 * f->exit.io.width) - 1;
+	switch (f->exit.kind) {
+	case EXIT_CPUID:
+		f->number = f->exit.regs.eax;
+		f->in = f->exit.regs.ecx;
+		f->has_in = true;
+		break;
+	case EXIT_RDMSR:
+		f->number = f->exit.regs.ecx;
+		break;
+	case EXIT_WRMSR:
+	case EXIT_XSETBV:
+		f->number = f->exit.regs.ecx;
+		f->in = f->exit.regs.eax;
+		f->has_in = f->low_half = true;
+		break;
+	case EXIT_HYPERCALL:
+		f->in = f->exit.regs.ecx;
+		f->has_in = f->low_half = true;
+		break;
+	case EXIT_IO:
+		f->has_in = !f->exit.io.in && !f->exit.io.string;
+		f->in = f->exit.io.eax & (uint32_t)((1ULL << 8 * (f->exit.io.width & 7U)) - 1);
+		break;
+	case EXIT_NONE:
+	case EXIT_MEM:
+	case EXIT_CR:
+	case EXIT_DR:
+	case EXIT_HLT:
+	case EXIT_PAUSE:
+	case EXIT_MWAIT:
+	case EXIT_EXCEPTION:
+	case EXIT_UNDEFINED:
+	case EXIT_PRIVILEGED:
+	case EXIT_CACHE:
+	case EXIT_TASK_SWITCH:
+	case EXIT_TRIPLE_FAULT:
+	case EXIT_TPR_BELOW:
+	case EXIT_APIC_WRITE:
+	case EXIT_EOI:
+	case EXIT_SIGNAL:
+	case EXIT_FAILED:
+	case EXIT_KIND_COUNT:
+		break;
 	}
 }
 
@@ -253,9 +289,12 @@ static bool record_line(char line[OUT_LINE_MAX], const struct exit_record *r, ui
 	return true;
 }
 
+/* back: 0 = the newest. */
 static const struct exit_record *record_at(const struct vcpu *vcpu, unsigned back)
 {
-	return &vcpu->last_exits[(vcpu->last_exit / 16U - back) % EXIT_RECORDS];
+	size_t next = (size_t)(vcpu->next_exit - vcpu->last_exits);
+
+	return &vcpu->last_exits[(next + 2 * EXIT_RECORDS - 1 - back) % EXIT_RECORDS];
 }
 
 bool exit_last_text(const struct vcpu *vcpu, char line[OUT_LINE_MAX])

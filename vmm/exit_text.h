@@ -7,7 +7,7 @@
 
 /*
  * An exit and the registers that belong to it. A record of the last exits knows the low halves of
- * two registers; a trace knows more.
+ * one or two; a trace knows more.
  */
 struct exit_facts {
 	struct vcpu_exit exit;

@@ -1,22 +1,34 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The monitor's commands that look into a VM: vcpu, irq, dev.
 // Specs: docs/monitor.md.
+#include "vmm/hw/clock.h"
 #include "vmm/lib/string.h"
 #include "vmm/monitor_commands.h"
 #include "vmm/vcpu_dump.h"
 #include "vmm/vm.h"
 
+/* The monitor gives up waiting after 10 s; an answer that comes later is not printed. */
+#define LATE_NS (9 * NS_PER_SEC)
+
 /*
  * A question to vCPUs, one after the other, each on its own CPU. There is one: the monitor starts
- * the next command only after monitor_done().
+ * the next command only after monitor_done(), and a question that it no longer waits for keeps
+ * the place until it is answered.
  */
 static struct walk {
+	uint32_t busy; /* [a] asked, and the answer is not complete */
+	uint64_t start_ns;
 	struct vcpu_call call;
 	void (*ask)(struct vcpu *vcpu, struct out *out);
 	struct out *out;
 	struct vm *vm;
 	unsigned next, end;
 } walk;
+
+static void walk_end(void)
+{
+	__atomic_store_n(&walk.busy, 0, __ATOMIC_RELEASE);
+}
 
 static void walk_on(void)
 {
@@ -27,6 +39,7 @@ static void walk_on(void)
 		monitor_error(walk.out, "vCPU %u is being asked already", walk.next);
 		walk.next++;
 	}
+	walk_end();
 	monitor_done();
 }
 
@@ -34,6 +47,10 @@ static void walk_on(void)
 static void asked(struct vcpu *vcpu, void *arg)
 {
 	(void)arg;
+	if (clock_now() - walk.start_ns > LATE_NS) {
+		walk_end();
+		return;
+	}
 	walk.ask(vcpu, walk.out);
 	walk.next++;
 	walk_on();
@@ -42,7 +59,14 @@ static void asked(struct vcpu *vcpu, void *arg)
 static enum monitor_result walk_start(struct out *out, struct vm *vm, unsigned first, unsigned end,
         void (*ask)(struct vcpu *vcpu, struct out *out))
 {
+	if (__atomic_load_n(&walk.busy, __ATOMIC_ACQUIRE)) {
+		monitor_error(out, "vCPU %u of %s still owes the last answer", walk.next,
+		        walk.vm->config->name);
+		return MONITOR_DONE;
+	}
 	walk = (struct walk){
+	        .busy = 1,
+	        .start_ns = clock_now(),
 	        .call = {.fn = asked},
 	        .ask = ask,
 	        .out = out,

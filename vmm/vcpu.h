@@ -14,6 +14,7 @@
 #include "vmm/stats.h"
 #include "vmm/x86.h"
 
+struct trace;
 struct vm;
 
 /* Why the guest stopped. The decoder of the back end fills struct vcpu_exit; vmm/vcpu_exit.c acts
@@ -58,10 +59,23 @@ struct vcpu_exit {
 		struct {
 			uint16_t port;
 			uint8_t width; /* 1, 2, 4 */
-			bool in, string, rep;
-			uint8_t addr_width; /* string: 2, 4, 8 */
-			uint8_t seg;        /* string OUTS: enum vcpu_seg */
+			union {
+				struct {
+					bool in : 1, string : 1, rep : 1;
+				};
+				uint8_t flags; /* the three at once */
+			};
+			union {
+				struct {
+					uint8_t addr_width; /* string: 2, 4, 8 */
+					uint8_t seg;        /* string OUTS: enum vcpu_seg */
+				};
+				uint32_t eax; /* not string; what OUT writes, for exit_record */
+			};
 		} io;
+		struct {
+			uint32_t eax, ecx; /* CPUID, MSRs, XSETBV, hypercalls; for exit_record */
+		} regs;
 		struct {
 			gpa_t gpa;
 			bool read, write, fetch;
@@ -112,12 +126,13 @@ struct vcpu_exit {
  * writes one.
  */
 struct exit_record {
-	uint64_t exit[2];  /* the first bytes of struct vcpu_exit */
-	uint64_t tsc;      /* the host's, at the exit */
-	uint32_t eax, ecx; /* the guest's: CPUID leaf, MSR, what OUT writes */
+	uint64_t exit[2]; /* the first bytes of struct vcpu_exit */
+	uint64_t tsc;     /* the host's, at the exit */
+	uint64_t pad;     /* a ring is an aligned power of two */
 };
 #define EXIT_RECORDS 16U
-_Static_assert(sizeof(struct exit_record) == 32, "struct vcpu.last_exit counts half bytes");
+#define EXIT_RING_LEN (EXIT_RECORDS * sizeof(struct exit_record))
+_Static_assert(EXIT_RING_LEN == 512, "a power of two: the way around is a mask");
 
 /* What a handler wants done; only vmm/vcpu_run.c does it. */
 enum exit_action {
@@ -210,12 +225,12 @@ struct vcpu {
 	struct vcpu_stats stats;   /* (v), read anywhere */
 	const char *kill_reason;   /* (v) */
 	/*
-	 * (v) A ring, always on. last_exit is where the newest is, as half its offset in bytes: so
-	 * the byte wraps where the ring does. EXIT_NONE is left out: a guest that does nothing but
-	 * take host interrupts shows what it did before.
+	 * (v) A ring, always on, and where the next one goes. EXIT_NONE is left out: a guest that
+	 * does nothing but take host interrupts shows what it did before.
 	 */
-	uint8_t last_exit;
-	struct exit_record last_exits[EXIT_RECORDS];
+	struct exit_record *next_exit;
+	struct exit_record last_exits[EXIT_RECORDS] __attribute__((aligned(2 * EXIT_RING_LEN)));
+	struct trace *trace; /* [a] NULL = never traced: vmm/trace.h */
 
 	struct io_cache pio, mmio; /* (v) of the VM's buses */
 
@@ -240,23 +255,17 @@ static inline void vcpu_reg_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t v
 	}
 }
 
-static inline void exit_record_fill(
-        struct exit_record *restrict r, const struct vcpu *restrict vcpu, uint64_t exit_tsc)
-{
-	__builtin_memcpy(r->exit, &vcpu->exit, sizeof(r->exit));
-	r->tsc = exit_tsc;
-	r->eax = (uint32_t)vcpu->gpr[REG_RAX];
-	r->ecx = (uint32_t)vcpu->gpr[REG_RCX];
-}
-
-/* Keep vcpu->exit, of exit_tsc, among the last ones. Each exit pays for it. */
+/*
+ * Keep vcpu->exit, of exit_tsc, among the last ones. Each exit pays for it: the ring lies at a
+ * multiple of twice its length, so the address behind its end differs from its own in one bit.
+ */
 static inline void vcpu_record_exit(struct vcpu *vcpu, uint64_t exit_tsc)
 {
-	uint8_t at = (uint8_t)(vcpu->last_exit + sizeof(struct exit_record) / 2);
+	struct exit_record *r = vcpu->next_exit;
 
-	vcpu->last_exit = at;
-	exit_record_fill((struct exit_record *)((uint8_t *)vcpu->last_exits + 2 * (size_t)at), vcpu,
-	        exit_tsc);
+	vcpu->next_exit = (struct exit_record *)((uintptr_t)(r + 1) & ~EXIT_RING_LEN);
+	__builtin_memcpy(r->exit, &vcpu->exit, sizeof(r->exit));
+	r->tsc = exit_tsc;
 }
 
 /* Queue a fault and return ACT_FAULT (ACT_SHUTDOWN when it is one too many). */

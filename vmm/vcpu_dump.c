@@ -247,11 +247,13 @@ void vcpu_dump(struct vcpu *vcpu, struct out *out)
 
 void vcpu_dump_killed(struct vcpu *vcpu)
 {
-	bool leaf = vcpu->exit.kind == EXIT_CPUID;
-	struct exit_facts facts = {
-	        .exit = vcpu->exit, .number = (uint32_t)vcpu->gpr[leaf ? REG_RAX : REG_RCX]};
+	struct exit_record record = {.tsc = vcpu->exit_tsc};
+	struct exit_facts facts;
 	char text[EXIT_TEXT_LEN];
 
+	__builtin_memcpy(record.exit, &vcpu->exit, sizeof(record.exit));
+	exit_facts_of_record(&facts, &record);
+	facts.exit = vcpu->exit;
 	exit_text(text, &facts);
 	out_print(&out_error, "vm %s killed: %s\n", vcpu->vm->config->name, vcpu->kill_reason);
 	out_print(&out_error, "  this exit: %s %s\n", exit_kind_names[vcpu->exit.kind], text);

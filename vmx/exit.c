@@ -20,14 +20,14 @@ const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
         [7] = {"interrupt window", vmx_exit_plain, EXIT_NONE},
         [8] = {"NMI window", vmx_exit_plain, EXIT_NONE},
         [9] = {"task switch", vmx_exit_task_switch, EXIT_TASK_SWITCH},
-        [10] = {"CPUID", vmx_exit_insn, EXIT_CPUID},
+        [10] = {"CPUID", vmx_exit_insn_regs, EXIT_CPUID},
         [11] = {"GETSEC", vmx_exit_plain, EXIT_UNDEFINED},
         [12] = {"HLT", vmx_exit_insn, EXIT_HLT},
         [13] = {"INVD", vmx_exit_insn, EXIT_CACHE},
         [14] = {"INVLPG", vmx_exit_plain, EXIT_PRIVILEGED},
         [15] = {"RDPMC", vmx_exit_plain, EXIT_PRIVILEGED},
         [17] = {"RSM", vmx_exit_plain, EXIT_UNDEFINED},
-        [18] = {"VMCALL", vmx_exit_insn, EXIT_HYPERCALL},
+        [18] = {"VMCALL", vmx_exit_insn_regs, EXIT_HYPERCALL},
         [19] = {"VMCLEAR", vmx_exit_plain, EXIT_UNDEFINED},
         [20] = {"VMLAUNCH", vmx_exit_plain, EXIT_UNDEFINED},
         [21] = {"VMPTRLD", vmx_exit_plain, EXIT_UNDEFINED},
@@ -40,8 +40,8 @@ const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
         [28] = {"control-register access", vmx_exit_cr, EXIT_CR},
         [29] = {"MOV DR", vmx_exit_dr, EXIT_DR},
         [30] = {"I/O instruction", vmx_exit_io, EXIT_IO},
-        [31] = {"RDMSR", vmx_exit_insn, EXIT_RDMSR},
-        [32] = {"WRMSR", vmx_exit_insn, EXIT_WRMSR},
+        [31] = {"RDMSR", vmx_exit_insn_regs, EXIT_RDMSR},
+        [32] = {"WRMSR", vmx_exit_insn_regs, EXIT_WRMSR},
         [36] = {"MWAIT", vmx_exit_plain, EXIT_MWAIT},
         [39] = {"MONITOR", vmx_exit_plain, EXIT_MWAIT},
         [40] = {"PAUSE", vmx_exit_insn, EXIT_PAUSE},
@@ -55,7 +55,7 @@ const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
         [52] = {"preemption timer", vmx_exit_plain, EXIT_NONE},
         [53] = {"INVVPID", vmx_exit_plain, EXIT_UNDEFINED},
         [54] = {"WBINVD", vmx_exit_insn, EXIT_CACHE},
-        [55] = {"XSETBV", vmx_exit_insn, EXIT_XSETBV},
+        [55] = {"XSETBV", vmx_exit_insn_regs, EXIT_XSETBV},
         [56] = {"APIC write", vmx_exit_apic_write, EXIT_APIC_WRITE},
         [58] = {"INVPCID", vmx_exit_plain, EXIT_UNDEFINED},
         [59] = {"VMFUNC", vmx_exit_plain, EXIT_UNDEFINED},
@@ -74,6 +74,13 @@ void vmx_exit_plain(struct vcpu *vcpu)
 void vmx_exit_insn(struct vcpu *vcpu)
 {
 	vcpu->exit.insn_len = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LEN);
+}
+
+void vmx_exit_insn_regs(struct vcpu *vcpu)
+{
+	vmx_exit_insn(vcpu);
+	vcpu->exit.regs.eax = (uint32_t)vcpu->gpr[REG_RAX];
+	vcpu->exit.regs.ecx = (uint32_t)vcpu->gpr[REG_RCX];
 }
 
 void vmx_exit_vectoring(struct vcpu *vcpu)

@@ -8,9 +8,8 @@
 #include "vmx/vmx_insn_hw.h"
 
 #define QUAL_WIDTH 7U
-#define QUAL_IN BIT(3)
-#define QUAL_STRING BIT(4)
-#define QUAL_REP BIT(5)
+#define QUAL_FLAGS_SHIFT 3 /* IN, string, REP: as in struct vcpu_exit */
+#define QUAL_FLAGS 7U
 
 void vmx_exit_io(struct vcpu *vcpu)
 {
@@ -20,12 +19,11 @@ void vmx_exit_io(struct vcpu *vcpu)
 	vmx_exit_insn(vcpu);
 	exit->io.port = (uint16_t)(qual >> 16);
 	exit->io.width = (uint8_t)((qual & QUAL_WIDTH) + 1);
-	exit->io.in = (qual & QUAL_IN) != 0;
-	exit->io.string = (qual & QUAL_STRING) != 0;
+	exit->io.flags = (uint8_t)(qual >> QUAL_FLAGS_SHIFT & QUAL_FLAGS);
+	exit->io.eax = (uint32_t)vcpu->gpr[REG_RAX];
 	if (exit->io.string) {
 		uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INSN_INFO);
 
-		exit->io.rep = (qual & QUAL_REP) != 0;
 		exit->io.addr_width = (uint8_t)(2U << ((info >> 7) & 3U));
 		exit->io.seg = (uint8_t)((info >> 15) & 7U);
 		if (exit->io.seg > SEG_GS) {

@@ -358,6 +358,7 @@ struct vm *fake_vm(uint64_t mem_size, unsigned n_vcpus)
 		the_vm.vcpus[i] = vcpu;
 		vcpu->vm = &the_vm;
 		vcpu->index = i;
+		vcpu->next_exit = vcpu->last_exits;
 		vcpu->virt = &fakes[i];
 		vcpu->state = i == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI;
 		vcpu->xcr0 = 1;
