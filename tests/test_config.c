@@ -214,6 +214,75 @@ START_TEST(bad_input)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	unsigned key;
+} monitor_keys[] = {
+        {"^]", 0x1d},
+        {"^T", 0x14},
+        {"^t", 0x14},
+        {"^A", 0x01},
+        {"^Z", 0x1a},
+        {"^\\", 0x1c},
+        {"^^", 0x1e},
+        {"^_", 0x1f},
+        {"none", 0},
+        /* No. */
+        {"^C", 256},
+        {"^D", 256},
+        {"^H", 256},
+        {"^I", 256},
+        {"^J", 256},
+        {"^m", 256},
+        {"^[", 256},
+        {"^@", 256},
+        {"^`", 256},
+        {"^{", 256},
+        {"^1", 256},
+        {"^", 256},
+        {"]", 256},
+        {"^]]", 256},
+        {"None", 256},
+        {"0x1d", 256},
+        {"Ctrl-]", 256},
+};
+
+START_TEST(monitor_key)
+{
+	char text[128], want[256];
+	int ret;
+
+	snprintf(text, sizeof(text), "[host]\nmonitor_key = %s\n" VM, monitor_keys[_i].text);
+	ret = parse(text);
+	if (monitor_keys[_i].key < 256) {
+		ck_assert_msg(ret == 0, "%s", err.text);
+		ck_assert_uint_eq(cfg.monitor_key, monitor_keys[_i].key);
+		return;
+	}
+	ck_assert_int_eq(ret, -EINVAL);
+	snprintf(want, sizeof(want),
+	        "candela.cfg:2: monitor_key must be none or ^ and a character from A to Z, \\, ], "
+	        "^ "
+	        "or _ without C, D, H, I, J, M, not '%s'",
+	        monitor_keys[_i].text);
+	ck_assert_str_eq(err.text, want);
+}
+END_TEST
+
+START_TEST(monitor_key_is_printed)
+{
+	ck_assert_int_eq(parse(VM), 0);
+	ck_assert_uint_eq(cfg.monitor_key, CONFIG_MONITOR_KEY);
+	fake_log_clear();
+	config_log(&cfg);
+	ck_assert_uint_eq(fake_log_count("config: host: monitor_key = ^]"), 1);
+	ck_assert_int_eq(parse("[host]\nmonitor_key = none\n" VM), 0);
+	fake_log_clear();
+	config_log(&cfg);
+	ck_assert_uint_eq(fake_log_count("config: host: monitor_key = none"), 1);
+}
+END_TEST
+
 START_TEST(zero_byte)
 {
 	static const char text[] = "[vm.a]\nmemory = 4M\0\nkernel=k\n";
@@ -283,6 +352,8 @@ END_TEST
 UNIT_MAIN("config", tcase_add_test(tc, full_example); tcase_add_test(tc, defaults);
           tcase_add_test(tc, test_devices); tcase_add_test(tc, windows_editor);
           tcase_add_test(tc, all_options_off); tcase_add_test(tc, every_option_by_name);
-          tcase_add_loop_test(tc, bad_input, 0, ARRAY_SIZE(bad)); tcase_add_test(tc, zero_byte);
+          tcase_add_loop_test(tc, bad_input, 0, ARRAY_SIZE(bad));
+          tcase_add_loop_test(tc, monitor_key, 0, ARRAY_SIZE(monitor_keys));
+          tcase_add_test(tc, monitor_key_is_printed); tcase_add_test(tc, zero_byte);
           tcase_add_test(tc, longest_values); tcase_add_test(tc, vm_count);
           tcase_add_test(tc, printed);)

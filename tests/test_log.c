@@ -38,6 +38,40 @@ START_TEST(drops_above_the_level)
 }
 END_TEST
 
+START_TEST(areas_by_folder)
+{
+	ck_assert_int_eq(log_area_of("vmx/exit.c"), LOG_VTX);
+	ck_assert_int_eq(log_area_of("vmm/hw/clock.c"), LOG_HOST);
+	ck_assert_int_eq(log_area_of("boot/efi_main.c"), LOG_HOST);
+	ck_assert_int_eq(log_area_of("vmm/vm.c"), LOG_VM);
+	ck_assert_int_eq(log_area_of("devices/rtc_cmos.c"), LOG_DEVICES);
+	ck_assert_int_eq(log_area_of("hypercall/synic.c"), LOG_HYPERV);
+	ck_assert_int_eq(log_area_of("vmbus/server.c"), LOG_HYPERV);
+	ck_assert_int_eq(log_area_of("tests/test_log.c"), LOG_VM);
+}
+END_TEST
+
+START_TEST(a_level_for_each_area)
+{
+	log_set_level(LOG_WARN);
+	log_set_area_level(LOG_VTX, LOG_DEBUG);
+	ck_assert_int_eq(log_area_level(LOG_VTX), LOG_DEBUG);
+	ck_assert_int_eq(log_area_level(LOG_VM), LOG_WARN);
+	ck_assert_int_eq(log_get_level(), LOG_DEBUG);
+	fake_log_clear();
+	for (unsigned area = 0; area < LOG_AREA_COUNT; area++) {
+		log_area_line((enum log_area)area, LOG_DEBUG, "detail of %s", log_area_names[area]);
+	}
+	ck_assert_uint_eq(fake_log_count("detail"), 1);
+	ck_assert_uint_eq(fake_log_count("detail of vtx"), 1);
+	log_info("from here"); /* area vm */
+	ck_assert_uint_eq(fake_log_count("from here"), 0);
+	log_set_area_level(LOG_VTX, LOG_ERROR);
+	ck_assert_int_eq(log_get_level(), LOG_WARN);
+	log_set_level(LOG_INFO);
+}
+END_TEST
+
 START_TEST(defuses_control_characters)
 {
 	fake_log_clear();
@@ -119,6 +153,7 @@ START_TEST(dropped_count_saturates)
 END_TEST
 
 UNIT_MAIN("log", tcase_add_test(tc, stamps_and_ends_lines);
-          tcase_add_test(tc, drops_above_the_level); tcase_add_test(tc, defuses_control_characters);
+          tcase_add_test(tc, drops_above_the_level); tcase_add_test(tc, areas_by_folder);
+          tcase_add_test(tc, a_level_for_each_area); tcase_add_test(tc, defuses_control_characters);
           tcase_add_test(tc, cuts_long_lines); tcase_add_test(tc, limits_by_tokens);
           tcase_add_test(tc, dropped_count_saturates);)

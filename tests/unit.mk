@@ -48,3 +48,4 @@ endif
 
 # Libraries of single programs.
 test_insn_diff_LIBS := -lZydis
+test_monitor_cmds_LIBS := -Wl,-z,muldefs # its own vm_request() before the real one

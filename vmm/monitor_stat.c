@@ -56,17 +56,17 @@ static void print_exits(
 	unsigned order[STATS_KINDS];
 
 	sort_kinds(order, total);
-	out_print(out, "%-14s %12s %10s %6s %14s %10s\n", "exit", "count", "per s", "share",
+	out_print(out, "%-14s %12s %10s %6s %14s %10s\n", "exit", "count", "per s", "share%",
 	        "ticks", "each");
 	for (unsigned i = 0; i < EXIT_KIND_COUNT && total->counts[order[i]]; i++) {
 		unsigned k = order[i];
 
-		out_print(out, "%-14s %12llu %10llu %5s%% %14llu %10llu\n", exit_kind_names[k],
+		out_print(out, "%-14s %12llu %10llu %6s %14llu %10llu\n", exit_kind_names[k],
 		        llu(total->counts[k]), llu(sample_per_second(recent->counts[k], ns)),
 		        sample_percent(total->counts[k], total->exits).text, llu(total->ticks[k]),
 		        llu(total->ticks[k] / total->counts[k]));
 	}
-	out_print(out, "%-14s %12llu %10llu %5s%% %14llu %10llu\n", "all", llu(total->exits),
+	out_print(out, "%-14s %12llu %10llu %6s %14llu %10llu\n", "all", llu(total->exits),
 	        llu(sample_per_second(recent->exits, ns)),
 	        sample_percent(total->exits, total->exits).text, llu(total->host),
 	        llu(total->exits ? total->host / total->exits : 0));

@@ -81,7 +81,7 @@ static enum monitor_result do_list(struct out *out)
 static void print_cpus(struct out *out, const struct vm *vm)
 {
 	uint64_t mask = vm->config->cpu_mask;
-	char text[160];
+	char text[4 * MAX_CPUS];
 	size_t used = 0;
 
 	if (mask == 0) {

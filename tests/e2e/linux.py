@@ -46,8 +46,8 @@ def fetch(kernel):
 
 
 def add_vm(t, name="debian", kernel="cloud", vcpus=1, memory="256M", cmdline="console=ttyS0",
-           initrd="guest/initrd.img", host=""):  # fmt: skip
-    """One Linux VM; its files are put on the boot volume."""
+           initrd="guest/initrd.img", host="", more=""):  # fmt: skip
+    """One Linux VM; its files are put on the boot volume. more: other VMs' sections."""
     fetch(kernel)
     t.file("guests/vmlinuz", t.built(f"guest/vmlinuz-{kernel}"))
     t.file("guests/initrd.img", t.built(initrd))
@@ -61,6 +61,7 @@ kernel  = \\guests\\vmlinuz
 initrd  = \\guests\\initrd.img
 cmdline = {cmdline}
 """
+        + more
     )
 
 

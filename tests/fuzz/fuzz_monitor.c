@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The monitor: any bytes typed. It must take every one in the end, answer within its buffer, and
+// come back to its prompt.
+#include "tests/fake/console_fake.h"
+#include "tests/fake/fake.h"
+#include "tests/fake/host_fake.h"
+#include "tests/fuzz/fuzz.h"
+#include "vmm/hw/clock.h"
+#include "vmm/monitor.h"
+#include "vmm/monitor_out.h"
+#include <string.h>
+
+#define ROOM 250000U
+#define MAX_BYTES 2048U
+
+static unsigned shows;
+
+static void show(struct vm *vm, bool all)
+{
+	(void)vm;
+	(void)all;
+	shows++;
+}
+
+static bool type(struct vm *vm, uint8_t byte)
+{
+	(void)vm;
+	return byte != 'x';
+}
+
+static void rx_space(void)
+{
+}
+
+static void power_button(struct vm *vm)
+{
+	(void)vm;
+}
+
+static bool dump(struct vm *vm, const char *name, struct out *out)
+{
+	(void)vm;
+	out_print(out, "device %s\n", name ? name : "(all)");
+	return name == NULL;
+}
+
+static const struct vm_platform_ops platform = {.power_button = power_button, .dump = dump};
+static const struct monitor_ops ops = {.show = show, .type = type, .rx_space = rx_space};
+
+/* Time goes by, and the console takes what there is. A machine that was switched off goes on. */
+static void pass(uint64_t ns)
+{
+	if (setjmp(fake_end) == 0) {
+		fake_clock_advance(ns);
+	} else {
+		/* It never returned to the monitor's loop. */
+		monitor_done();
+		fake_clock_advance(0);
+	}
+	fake_console_reset(ROOM);
+	monitor_tx();
+}
+
+static void feed(uint8_t byte)
+{
+	unsigned tries = 0;
+
+	/* A command may wait ten seconds for its answer. */
+	while (!monitor_rx(byte)) {
+		pass(NS_PER_SEC);
+		FUZZ_CHECK(++tries < 20);
+	}
+	pass(0);
+	FUZZ_CHECK(monitor_out_used() <= MONITOR_OUT_SIZE);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct config config = {.monitor_key = CONFIG_MONITOR_KEY};
+	static struct vm *vm;
+
+	if (!vm) {
+		vm = fake_vm(4 << 20, 2);
+		vm->platform_ops = &platform;
+		vms[0] = vm;
+		n_vms = 1;
+	}
+	vm->requests = 0;
+	vm->state = len ? data[0] % (VM_PAUSED + 1) : VM_RUNNING;
+	fake_log_clear();
+	fake_console_reset(ROOM);
+	monitor_init(&config, &ops, NULL);
+	pass(0);
+	for (size_t i = 1; i < len && i < MAX_BYTES; i++) {
+		feed(data[i]);
+	}
+	/* Whatever goes on, Ctrl-C and an empty line lead to the prompt - unless a guest has the
+	 * line: then the key does first. */
+	feed(3);
+	pass(11 * NS_PER_SEC);
+	feed(3);
+	shows = 0;
+	feed(CONFIG_MONITOR_KEY);
+	pass(NS_PER_SEC);
+	if (shows == 0) {
+		feed(CONFIG_MONITOR_KEY);
+		pass(NS_PER_SEC);
+	}
+	FUZZ_CHECK(shows == 1);
+	FUZZ_CHECK(monitor_out_used() == 0);
+	return 0;
+}
