@@ -116,11 +116,54 @@ static const struct {
         {0x10, false, false},
 };
 
+static void give_nmi(void)
+{
+	const struct event nmi = {.type = EVENT_NMI, .vector = X86_NMI};
+
+	vmx_inject(vcpu, &nmi);
+}
+
 START_TEST(what_blocks)
 {
+	give_nmi();
 	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = blocking[_i].state;
 	ck_assert_int_eq(vmx_in_intr_shadow(vcpu), blocking[_i].shadow);
 	ck_assert_int_eq(vmx_nmi_blocked(vcpu), blocking[_i].nmi_blocked);
+}
+END_TEST
+
+/* Bochs 2.7 hands the blocking of one guest on to the next that is entered on the same CPU. */
+START_TEST(nmi_blocking_that_is_anothers)
+{
+	vmx_reset_regs(vcpu);
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 8;
+	ck_assert(!vmx_nmi_blocked(vcpu));
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 0);
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 9;
+	ck_assert(vmx_nmi_blocked(vcpu)); /* by STI */
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 1);
+	/* Its own, from the injection to the IRET. */
+	give_nmi();
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 8;
+	ck_assert(vmx_nmi_blocked(vcpu));
+	ck_assert(vmx_nmi_blocked(vcpu));
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 0;
+	ck_assert(!vmx_nmi_blocked(vcpu));
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 8;
+	ck_assert(!vmx_nmi_blocked(vcpu));
+	/* By a task switch, and ended by INIT. */
+	vmx_set_nmi_blocked(vcpu, true);
+	ck_assert(vmx_nmi_blocked(vcpu));
+	vmx_reset_regs(vcpu);
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 8;
+	ck_assert(!vmx_nmi_blocked(vcpu));
+	/* An IRET between its exits is noticed when it leaves the CPU, at the latest. */
+	give_nmi();
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 0;
+	vmx_ops.vcpu_put(vcpu);
+	vmx_ops.vcpu_load(vcpu);
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 8;
+	ck_assert(!vmx_nmi_blocked(vcpu));
 }
 END_TEST
 
@@ -185,5 +228,6 @@ UNIT_MAIN("vmx_inject", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, broken_off_and_again, 0, ARRAY_SIZE(rows));
           tcase_add_test(tc, reserved_types);
           tcase_add_loop_test(tc, what_blocks, 0, ARRAY_SIZE(blocking));
+          tcase_add_test(tc, nmi_blocking_that_is_anothers);
           tcase_add_test(tc, nmi_blocking_is_set); tcase_add_test(tc, nmis_without_virtual_nmis);
           tcase_add_loop_test(tc, window_exits, 0, ARRAY_SIZE(windows));)

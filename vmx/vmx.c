@@ -214,6 +214,7 @@ static void op_vcpu_load(struct vcpu *vcpu)
 
 static void op_vcpu_put(struct vcpu *vcpu)
 {
+	(void)vmx_nmi_blocked(vcpu); /* while it can tell its own from another's */
 	vmx_live_state_save(vcpu);
 	pcpu_this()->loaded = NULL;
 }

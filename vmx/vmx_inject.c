@@ -41,11 +41,28 @@ bool vmx_in_intr_shadow(struct vcpu *vcpu)
 	return (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS)) != 0;
 }
 
-bool vmx_nmi_blocked(struct vcpu *vcpu)
+/*
+ * Nothing but an NMI of its own blocks a guest's NMIs. Bochs 2.7 does not open them when it enters
+ * a guest whose state says so: what the guest before it on this CPU had blocked stays blocked until
+ * some IRET, and is then said to be this one's.
+ */
+static uint64_t interruptibility(struct vmx_vcpu *v)
 {
 	uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
 
-	(void)vcpu;
+	if (!(state & BLOCKING_NMI)) {
+		v->nmi_given = false;
+	} else if (!v->nmi_given && vmx_caps.virtual_nmi) {
+		state &= ~(uint64_t)BLOCKING_NMI;
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state);
+	}
+	return state;
+}
+
+bool vmx_nmi_blocked(struct vcpu *vcpu)
+{
+	uint64_t state = interruptibility(vmx_vcpu(vcpu));
+
 	if (!vmx_caps.virtual_nmi) {
 		/*
 		 * No processor without virtual NMIs has unrestricted guests, but a nested host may
@@ -62,7 +79,7 @@ void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked)
 {
 	uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)BLOCKING_NMI;
 
-	(void)vcpu;
+	vmx_vcpu(vcpu)->nmi_given = blocked;
 	/* Without virtual NMIs the bit would hold back the host's. */
 	if (vmx_caps.virtual_nmi) {
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocked ? state | BLOCKING_NMI : state);
@@ -89,7 +106,9 @@ void vmx_inject(struct vcpu *vcpu, const struct event *event)
 	uint32_t info = INTR_INFO_VALID | event->vector |
 	                (uint32_t)types[event->type] << INTR_INFO_TYPE_SHIFT;
 
-	(void)vcpu;
+	if (event->type == EVENT_NMI) {
+		vmx_vcpu(vcpu)->nmi_given = true;
+	}
 	if (event->type == EVENT_EXCEPTION || event->type == EVENT_PRIV_SOFT_EXCEPTION) {
 		end_shadow();
 	}

@@ -278,6 +278,7 @@ void vmx_reset_regs(struct vcpu *vcpu)
 	vmx_set_reg(vcpu, REG_RFLAGS, RFLAGS_FIXED1);
 	vmx_set_reg(vcpu, REG_DR7, 0x400);
 	vmx_set_pdptes(vcpu, no_pdptes);
+	vmx_vcpu(vcpu)->nmi_given = false;
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	vmcs_write(VMCS_GUEST_ACTIVITY, 0);
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);

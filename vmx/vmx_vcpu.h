@@ -37,6 +37,7 @@ struct vmx_vcpu {
 	uint64_t live_msrs[LIVE_MSR_COUNT]; /* (v) while not loaded */
 	uint16_t vpid;                      /* (c) 0 = none */
 	uint64_t flushes_seen;              /* [a] vmx_vm->flushes at its last flush */
+	bool nmi_given; /* (v) an NMI went in since NMIs were last seen open: they may be blocked */
 };
 
 /* Tables that a large page replaced, until no processor walks them any more: one move of an
