@@ -501,8 +501,7 @@ UNIT_MAIN("vmx", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, 
           tcase_add_test(tc, a_vmcs_that_cannot_be_cleared);
           tcase_add_test(tc, the_apic_page_is_mapped); tcase_add_test(tc, vpids_differ);
           tcase_add_test(tc, every_port_exits); tcase_add_test(tc, nothing_follows_the_last_port);
-          tcase_add_test(tc, a_new_vmcs);
-          tcase_add_test(tc, the_l1_cache_is_flushed_by_the_entry);
+          tcase_add_test(tc, a_new_vmcs); tcase_add_test(tc, the_l1_cache_is_flushed_by_the_entry);
           tcase_add_loop_test(tc, fields_of_options, 0, ARRAY_SIZE(optional));
           tcase_add_test(tc, without_the_pat_controls); tcase_add_test(tc, registers_change_hands);
           tcase_add_test(tc, the_whole_extended_state);
