@@ -120,6 +120,18 @@ static bool slot_free(struct hv_message *slot)
 	return __atomic_load_n(&slot->type, __ATOMIC_SEQ_CST) == HV_MESSAGE_NONE;
 }
 
+/* While a message waits for a slot, the end of the interrupt is a moment to look again. */
+static void watch_locked(struct synic *synic, uint32_t sint, bool on)
+{
+	struct synic_sint *s = &synic->sints[sint];
+	uint8_t vector = (uint8_t)(s->msr & HV_SINT_VECTOR);
+
+	if (s->watching != on) {
+		s->watching = on;
+		lapic_watch_eoi(&synic->vcpu->lapic, vector, on);
+	}
+}
+
 /* Fill the guest's slot if something waits and the slot is free; tell the guest if it is not. */
 static void deliver_locked(struct synic *synic, uint32_t sint)
 {
@@ -133,11 +145,13 @@ static void deliver_locked(struct synic *synic, uint32_t sint)
 	if (!slot_free(slot)) {
 		__atomic_fetch_or(&slot->flags, HV_MESSAGE_FLAG_PENDING, __ATOMIC_SEQ_CST);
 		if (!slot_free(slot)) {
+			watch_locked(synic, sint, true);
 			return;
 		}
 	}
 	next_locked(synic, sint, &message);
 	message.flags = waiting_locked(synic, sint) ? HV_MESSAGE_FLAG_PENDING : 0;
+	watch_locked(synic, sint, message.flags != 0);
 	memcpy((uint8_t *)slot + sizeof(slot->type), (uint8_t *)&message + sizeof(message.type),
 	        sizeof(message) - sizeof(message.type));
 	__atomic_store_n(&slot->type, message.type, __ATOMIC_RELEASE);
@@ -293,13 +307,36 @@ static bool page_write(struct synic *synic, enum hv_vcpu_overlay overlay, uint64
 	return true;
 }
 
+/* A vector ends by itself when any open source that uses it says so. Own CPU. */
+static void update_auto_eoi_locked(struct synic *synic)
+{
+	uint64_t want[4] = {0};
+
+	for (uint32_t i = 0; i < HV_SINT_COUNT; i++) {
+		uint64_t msr = synic->sints[i].msr;
+
+		if ((msr & (HV_SINT_AUTO_EOI | HV_SINT_MASKED)) == HV_SINT_AUTO_EOI) {
+			want[(msr & HV_SINT_VECTOR) / 64] |= BIT64((msr & HV_SINT_VECTOR) % 64);
+		}
+	}
+	for (unsigned v = 0; v < 256; v++) {
+		bool on = (want[v / 64] & BIT64(v % 64)) != 0;
+
+		if (on != ((synic->vcpu->lapic.auto_eoi[v / 64] & BIT64(v % 64)) != 0)) {
+			lapic_set_auto_eoi(&synic->vcpu->lapic, (uint8_t)v, on);
+		}
+	}
+}
+
 static bool sint_write(struct synic *synic, uint32_t sint, uint64_t value)
 {
 	if (!(value & HV_SINT_MASKED) && (value & HV_SINT_VECTOR) < VECTOR_MIN) {
 		return false;
 	}
 	spin_lock(&synic->lock);
+	watch_locked(synic, sint, false); /* by the old vector */
 	synic->sints[sint].msr = value;
+	update_auto_eoi_locked(synic);
 	deliver_locked(synic, sint);
 	spin_unlock(&synic->lock);
 	return true;

@@ -26,6 +26,7 @@ struct vm;
 struct synic_sint {
 	uint64_t msr;        /* [lock] */
 	uint8_t first, last; /* [lock] of the queue, in synic->pool; valid if count */
+	bool watching;       /* [lock] the local APIC tells us when its interrupt ends */
 	uint8_t count;       /* [lock] */
 };
 

@@ -142,7 +142,7 @@ static int lapic_waits(struct vcpu *vcpu)
 {
 	struct lapic *apic = &vcpu->lapic;
 
-	if (cpu_virt->caps()->apic.intr_delivery) {
+	if (apic->hw_delivery) {
 		lapic_fold(apic); /* the processor delivers */
 		return -1;
 	}

@@ -6,15 +6,11 @@
 #include "vmm/cpu_virt.h"
 #include "vmm/lapic_regs.h"
 #include "vmm/lib/string.h"
+#include "vmm/pv.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
 #define PRIORITY_CLASS 0xf0
-
-static inline bool intr_delivery(void)
-{
-	return cpu_virt->caps()->apic.intr_delivery;
-}
 
 void lapic_init(struct lapic *apic, struct vcpu *vcpu, uint8_t *regs)
 {
@@ -54,10 +50,13 @@ void lapic_reset(struct lapic *apic, bool power_on)
 	apic->timer_mode = LAPIC_TIMER_ONE_SHOT;
 	if (power_on) {
 		lapic_reset_base(apic);
+		apic->hw_delivery = cpu_virt->caps()->apic.intr_delivery;
+		memset(apic->auto_eoi, 0, sizeof(apic->auto_eoi));
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		__atomic_store_n(&apic->pir[i], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&apic->pir_level[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&apic->eoi_watch[i], 0, __ATOMIC_RELAXED);
 		apic->eoi_exits[i] = 0;
 	}
 	__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_RELAXED);
@@ -84,7 +83,7 @@ void lapic_reset(struct lapic *apic, bool power_on)
 	lapic_timer_divide_written(apic);
 	lapic_update_extint_gate(apic);
 	cpu_virt->apic_set_mode(apic->vcpu, apic->base);
-	if (intr_delivery()) {
+	if (apic->hw_delivery) {
 		cpu_virt->apic_set_irr(apic->vcpu, -1);
 		cpu_virt->apic_set_isr(apic->vcpu, -1);
 		cpu_virt->apic_set_eoi_exits(apic->vcpu, apic->eoi_exits);
@@ -200,7 +199,8 @@ static void give_eoi_exits(struct lapic *apic)
 
 	for (uint32_t i = 0; i < 4; i++) {
 		bitmap[i] = lapic_get(apic, LAPIC_TMR + i * 32) |
-		            (uint64_t)lapic_get(apic, LAPIC_TMR + i * 32 + 16) << 32;
+		            (uint64_t)lapic_get(apic, LAPIC_TMR + i * 32 + 16) << 32 |
+		            __atomic_load_n(&apic->eoi_watch[i], __ATOMIC_RELAXED);
 	}
 	apic->tmr_changed = false;
 	if (memcmp(bitmap, apic->eoi_exits, sizeof(bitmap)) != 0) {
@@ -213,6 +213,11 @@ void lapic_fold(struct lapic *apic)
 {
 	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_RELAXED)) {
 		__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&apic->eoi_watch_moved, __ATOMIC_RELAXED)) {
+			__atomic_store_n(&apic->eoi_watch_moved, 0, __ATOMIC_SEQ_CST);
+			apic->tmr_changed = true;
+			lapic_attention(apic);
+		}
 		for (uint32_t i = 0; i < 4; i++) {
 			if (!__atomic_load_n(&apic->pir[i], __ATOMIC_RELAXED)) {
 				continue;
@@ -225,7 +230,7 @@ void lapic_fold(struct lapic *apic)
 			        apic, i * 2 + 1, (uint32_t)(bits >> 32), (uint32_t)(level >> 32));
 		}
 	}
-	if (apic->attention && intr_delivery()) {
+	if (apic->attention && apic->hw_delivery) {
 		apic->attention = 0;
 		if (apic->tmr_changed) {
 			give_eoi_exits(apic);
@@ -287,7 +292,41 @@ int lapic_pending(struct lapic *apic)
 void lapic_ack(struct lapic *apic, uint8_t vector)
 {
 	lapic_vector_put(apic, LAPIC_IRR, vector, false);
-	lapic_vector_put(apic, LAPIC_ISR, vector, true);
+	/* One that ends itself was never in service. */
+	if (!(apic->auto_eoi[vector / 64] & BIT64(vector % 64))) {
+		lapic_vector_put(apic, LAPIC_ISR, vector, true);
+	}
+}
+
+void lapic_set_auto_eoi(struct lapic *apic, uint8_t vector, bool on)
+{
+	uint64_t bit = BIT64(vector % 64);
+
+	apic->auto_eoi[vector / 64] = (apic->auto_eoi[vector / 64] & ~bit) | (on ? bit : 0);
+	/* [SDM3] "Virtual-Interrupt Delivery": the processor puts every vector in service. */
+	if (on && apic->hw_delivery) {
+		apic->hw_delivery = false;
+		cpu_virt->apic_set_mode(apic->vcpu, apic->base);
+		apic->tpr_threshold = 0;
+		if (cpu_virt->caps()->apic.tpr_shadow) {
+			cpu_virt->apic_set_tpr_threshold(apic->vcpu, 0);
+		}
+		lapic_attention(apic);
+	}
+}
+
+void lapic_watch_eoi(struct lapic *apic, uint8_t vector, bool on)
+{
+	uint64_t *word = &apic->eoi_watch[vector / 64];
+	uint64_t bit = BIT64(vector % 64);
+	uint64_t before = on ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST)
+	                     : __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+
+	/* Only a processor that ends interrupts itself has to be told. */
+	if (((before & bit) != 0) != on && apic->hw_delivery) {
+		__atomic_store_n(&apic->eoi_watch_moved, 1, __ATOMIC_SEQ_CST);
+		notify(apic);
+	}
 }
 
 bool lapic_has_interrupt(const struct lapic *apic)
@@ -312,6 +351,9 @@ void lapic_eoi_done(struct lapic *apic, uint8_t vector)
 	if (lapic_vector_test(apic, LAPIC_TMR, vector)) {
 		irq_eoi(apic->vcpu->vm, vector);
 	}
+	if (__atomic_load_n(&apic->eoi_watch[vector / 64], __ATOMIC_RELAXED) & BIT64(vector % 64)) {
+		apic->vcpu->vm->pv->eoi(apic->vcpu, vector);
+	}
 }
 
 void lapic_end_of_interrupt(struct lapic *apic)
@@ -323,7 +365,7 @@ void lapic_end_of_interrupt(struct lapic *apic)
 	}
 	lapic_vector_put(apic, LAPIC_ISR, (unsigned)vector, false);
 	lapic_attention(apic);
-	if (intr_delivery()) {
+	if (apic->hw_delivery) {
 		cpu_virt->apic_set_isr(apic->vcpu, lapic_vector_highest(apic, LAPIC_ISR));
 	}
 	lapic_eoi_done(apic, (uint8_t)vector);

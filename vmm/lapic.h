@@ -67,9 +67,13 @@ struct lapic {
 	uint32_t extint_gate; /* [a] 1 = the PIC's output reaches this vCPU; written by the owner */
 	uint32_t esr_pending; /* [a] errors since the last ESR write */
 	uint32_t attention;   /* (v) 1 = IRR, ISR or TPR changed: look before the next entry */
-	uint8_t tpr_threshold; /* (v) as given to the back end */
-	bool tmr_changed;      /* (v) since eoi_exits was given to the back end */
-	uint64_t eoi_exits[4]; /* (v) as given to the back end */
+	uint8_t tpr_threshold;    /* (v) as given to the back end */
+	bool tmr_changed;         /* (v) since eoi_exits was given to the back end */
+	bool hw_delivery;         /* (v) the processor delivers and ends interrupts itself */
+	uint64_t auto_eoi[4];     /* (v) vectors that end when they are delivered */
+	uint64_t eoi_watch[4];    /* [a] vectors whose end vm->pv wants to know */
+	uint32_t eoi_watch_moved; /* [a] 1 = eoi_watch changed since the owner looked */
+	uint64_t eoi_exits[4];    /* (v) as given to the back end */
 
 	uint8_t timer_mode;       /* (v) enum lapic_timer_mode, as last written */
 	uint8_t timer_shift;      /* (v) log2 of TSC ticks a count */
@@ -116,6 +120,13 @@ void lapic_ack(struct lapic *apic, uint8_t vector);
 bool lapic_has_interrupt(const struct lapic *apic);
 /* The processor ended a vector itself (EOI exit): tell the IOAPIC. */
 void lapic_eoi_done(struct lapic *apic, uint8_t vector);
+/*
+ * Synthetic interrupt sources: a vector that ends when it is delivered (own CPU; a processor that
+ * delivers by itself cannot do that, so this vCPU is taken to the software path until reset);
+ * and one whose end vm->pv->eoi() is told of (any CPU).
+ */
+void lapic_set_auto_eoi(struct lapic *apic, uint8_t vector, bool on);
+void lapic_watch_eoi(struct lapic *apic, uint8_t vector, bool on);
 /* TPR changed (TPR-below-threshold exit). */
 void lapic_tpr_changed(struct lapic *apic);
 

@@ -30,7 +30,7 @@ static const uint16_t plain_reads[] = {
 static void set_x2apic_msrs(struct vmx_vcpu *v, bool on)
 {
 	bool reads = on && vmx_caps.virt.apic.apic_reg;
-	bool delivery = on && vmx_caps.virt.apic.intr_delivery;
+	bool delivery = on && v->vcpu->lapic.hw_delivery;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(plain_reads); i++) {
 		msr_bitmap_allow(v->msr_bitmap, X2APIC_MSR(plain_reads[i]), reads, false);
@@ -64,7 +64,7 @@ void vmx_apic_set_mode(struct vcpu *vcpu, uint64_t apic_base)
 		proc2 |= PROC2_X2APIC | (caps->apic_reg ? PROC2_APIC_REG : 0);
 	}
 	/* Delivery does not depend on how the registers are reached. */
-	proc2 |= caps->intr_delivery ? PROC2_INTR_DELIVERY : 0;
+	proc2 |= vcpu->lapic.hw_delivery ? PROC2_INTR_DELIVERY : 0;
 	if (vmx_caps.granted & BIT(VMX_OPT_MSRBITMAP)) {
 		set_x2apic_msrs(v, (proc2 & PROC2_X2APIC) != 0);
 	}
