@@ -69,6 +69,7 @@ START_TEST(segment_checks)
 
 		setup(&e);
 		fake_vcpu(cpu)->segs[which[i]] = s;
+		(void)emul_walk(&e);
 		e.walk.cr0 = segs[_i].real ? 0 : CR0_PE;
 		e.walk.rflags = segs[_i].rflags;
 		ck_assert_msg((emul_linear(&e, which[i], segs[_i].offset, segs[_i].width, WALK_READ,

@@ -78,6 +78,12 @@ struct desc_table {
 	uint32_t limit;
 };
 
+/* What decides which bytes the instruction at RIP consists of, beside memory. */
+struct fetch_context {
+	uint64_t rip, cr3;
+	uint64_t mode; /* another number after any change of CR0, CR4, EFER or CS; never 0 */
+};
+
 enum map_prot { MAP_READ = 1, MAP_WRITE = 2, MAP_EXEC = 4, MAP_RWX = 7 };
 
 /* Memory type of a mapping: by the host's MTRRs for RAM, uncached for device memory. */
@@ -144,6 +150,7 @@ struct cpu_virt_ops {
 	void (*set_seg)(struct vcpu *vcpu, enum vcpu_seg seg, const struct segment *in);
 	void (*get_table)(struct vcpu *vcpu, bool idt, struct desc_table *out);
 	void (*set_table)(struct vcpu *vcpu, bool idt, const struct desc_table *in);
+	void (*get_fetch)(struct vcpu *vcpu, struct fetch_context *out);
 	/* The four page-directory-pointer entries of PAE paging, after CR0/CR3/CR4 changed. */
 	void (*set_pdptes)(struct vcpu *vcpu, const uint64_t pdpte[4]);
 

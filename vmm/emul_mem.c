@@ -20,17 +20,22 @@ void emul_begin(struct emul *e, struct vcpu *vcpu)
 {
 	struct segment cs;
 
-	e->vcpu = vcpu;
-	guest_walk_state(vcpu, &e->walk);
+	emul_begin_64(e, vcpu);
 	cpu_virt->get_seg(vcpu, SEG_CS, &cs);
-	e->cs_base = cs.base;
-	if ((e->walk.efer & EFER_LMA) != 0 && (cs.attr & SEG_ATTR_L) != 0) {
-		e->mode = INSN_64;
-		e->cs_base = 0;
-	} else {
+	if ((vcpu_reg_get(vcpu, REG_EFER) & EFER_LMA) == 0 || (cs.attr & SEG_ATTR_L) == 0) {
 		/* Real and virtual-8086 mode: the processor keeps D clear. */
 		e->mode = (cs.attr & SEG_ATTR_DB) != 0 ? INSN_32 : INSN_16;
+		e->cs_base = cs.base;
 	}
+}
+
+const struct walk_state *emul_walk(struct emul *e)
+{
+	if (!e->has_walk) {
+		guest_walk_state(e->vcpu, &e->walk);
+		e->has_walk = true;
+	}
+	return &e->walk;
 }
 
 uint64_t emul_seg_base(const struct emul *e, enum vcpu_seg seg)
@@ -64,13 +69,13 @@ static bool is_canonical(uint64_t va)
 }
 
 /* Do the segment's type and limit admit this access? Not for 64-bit mode. */
-static bool segment_admits(const struct emul *e, const struct segment *s, uint64_t offset,
-        unsigned width, enum walk_access access)
+static bool segment_admits(struct emul *e, const struct segment *s, uint64_t offset, unsigned width,
+        enum walk_access access)
 {
 	unsigned type = s->attr & SEG_ATTR_TYPE;
 	uint64_t last = offset + width - 1;
 
-	if ((e->walk.cr0 & CR0_PE) != 0 && (e->walk.rflags & RFLAGS_VM) == 0) {
+	if ((emul_walk(e)->cr0 & CR0_PE) != 0 && (emul_walk(e)->rflags & RFLAGS_VM) == 0) {
 		if (s->unusable) {
 			return false;
 		}
@@ -109,6 +114,7 @@ static int translate_page(
         struct emul *e, struct emul_page *page, gva_t va, enum walk_access access, gpa_t *out)
 {
 	uint64_t off = va.v & PAGE_MASK;
+	struct walk_trace trace;
 	gpa_t at;
 	int err;
 
@@ -116,7 +122,8 @@ static int translate_page(
 		*out = gpa(page->gpa + off);
 		return 0;
 	}
-	err = guest_walk(&e->vcpu->vm->mem, &e->walk, va, access, &at, &e->fault);
+	err = guest_walk_traced(&e->vcpu->vm->mem, emul_walk(e), va, access, &at, &e->fault,
+	        e->trace ? e->trace : &trace);
 	if (err) {
 		e->fault_va = va;
 		return err;
@@ -191,14 +198,22 @@ static unsigned bus_width(gpa_t at, unsigned len)
 	return width;
 }
 
-/* A run of 1-8 bytes on one page. */
-static uint64_t load_run(struct vcpu *vcpu, gpa_t at, unsigned len)
+/*
+ * A device that was accessed there lately. RAM stays where it is, so what was found on the bus is
+ * no RAM now; but an overlay may have come.
+ */
+static inline const struct io_target *known_device(struct vcpu *vcpu, gpa_t at, unsigned len)
+{
+	const struct io_target *t = io_cache_hit(&vcpu->mmio, &vcpu->vm->mmio, at.v, len);
+
+	return t && !gmem_maybe_overlaid(&vcpu->vm->mem, at, len) ? t : NULL;
+}
+
+/* RAM, or a device: the first access to it, or one that the bus has to have in pieces. */
+static __attribute__((noinline)) uint64_t load_any(struct vcpu *vcpu, gpa_t at, unsigned len)
 {
 	uint64_t v = 0;
 
-	if (is_apic_page(vcpu, at)) {
-		return apic_load(vcpu, (uint32_t)(at.v & PAGE_MASK), len);
-	}
 	if (gmem_read(&vcpu->vm->mem, at, &v, len) == 0) {
 		return v;
 	}
@@ -209,12 +224,9 @@ static uint64_t load_run(struct vcpu *vcpu, gpa_t at, unsigned len)
 	return v;
 }
 
-static void store_run(struct vcpu *vcpu, gpa_t at, unsigned len, uint64_t value)
+static __attribute__((noinline)) void store_any(
+        struct vcpu *vcpu, gpa_t at, unsigned len, uint64_t value)
 {
-	if (is_apic_page(vcpu, at)) {
-		apic_store(vcpu, (uint32_t)(at.v & PAGE_MASK), len, value);
-		return;
-	}
 	if (gmem_write(&vcpu->vm->mem, at, &value, len) == 0) {
 		return;
 	}
@@ -224,22 +236,65 @@ static void store_run(struct vcpu *vcpu, gpa_t at, unsigned len, uint64_t value)
 	}
 }
 
+/* A run of 1-8 bytes on one page. */
+static inline uint64_t load_run(struct vcpu *vcpu, gpa_t at, unsigned len)
+{
+	const struct io_target *t;
+
+	if (is_apic_page(vcpu, at)) {
+		return apic_load(vcpu, (uint32_t)(at.v & PAGE_MASK), len);
+	}
+	t = known_device(vcpu, at, len);
+	return t ? t->read(t->dev, t->offset, len) & width_mask(len) : load_any(vcpu, at, len);
+}
+
+static inline void store_run(struct vcpu *vcpu, gpa_t at, unsigned len, uint64_t value)
+{
+	const struct io_target *t;
+
+	if (is_apic_page(vcpu, at)) {
+		apic_store(vcpu, (uint32_t)(at.v & PAGE_MASK), len, value);
+		return;
+	}
+	t = known_device(vcpu, at, len);
+	if (t) {
+		t->write(t->dev, t->offset, len, value & width_mask(len));
+	} else {
+		store_any(vcpu, at, len, value);
+	}
+}
+
+static __attribute__((noinline)) uint64_t load_two(
+        struct vcpu *vcpu, const struct emul_operand *operand)
+{
+	uint64_t low = load_run(vcpu, operand->gpa[0], operand->len[0]);
+
+	return low | load_run(vcpu, operand->gpa[1], operand->len[1]) << (8 * operand->len[0]);
+}
+
+static __attribute__((noinline)) void store_two(
+        struct vcpu *vcpu, const struct emul_operand *operand, uint64_t value)
+{
+	store_run(vcpu, operand->gpa[0], operand->len[0], value & width_mask(operand->len[0]));
+	store_run(vcpu, operand->gpa[1], operand->len[1],
+	        (value >> (8 * operand->len[0])) & width_mask(operand->len[1]));
+}
+
 uint64_t emul_load(struct vcpu *vcpu, const struct emul_operand *operand)
 {
-	uint64_t v = load_run(vcpu, operand->gpa[0], operand->len[0]);
-
 	if (operand->len[1] != 0) {
-		v |= load_run(vcpu, operand->gpa[1], operand->len[1]) << (8 * operand->len[0]);
+		return load_two(vcpu, operand);
 	}
-	return v;
+	return load_run(vcpu, operand->gpa[0], operand->len[0]);
 }
 
 void emul_store(struct vcpu *vcpu, const struct emul_operand *operand, uint64_t value)
 {
-	store_run(vcpu, operand->gpa[0], operand->len[0], value & width_mask(operand->len[0]));
 	if (operand->len[1] != 0) {
-		store_run(vcpu, operand->gpa[1], operand->len[1],
-		        (value >> (8 * operand->len[0])) & width_mask(operand->len[1]));
+		store_two(vcpu, operand, value);
+	} else {
+		store_run(vcpu, operand->gpa[0], operand->len[0],
+		        value & width_mask(operand->len[0]));
 	}
 }
 

@@ -15,9 +15,11 @@
 struct emul {
 	struct vcpu *vcpu;
 	enum insn_mode mode;
-	struct walk_state walk;
 	uint64_t cs_base;
-	gva_t fault_va; /* with fault: of the call that returned -EFAULT */
+	bool has_walk;            /* walk is filled: emul_walk() */
+	struct walk_state walk;   /* once it is needed */
+	struct walk_trace *trace; /* filled by the next walks; NULL = not wanted */
+	gva_t fault_va;           /* with fault: of the call that returned -EFAULT */
 	struct walk_fault fault;
 };
 
@@ -36,6 +38,18 @@ struct emul_operand {
 };
 
 void emul_begin(struct emul *e, struct vcpu *vcpu);
+/* The same for an instruction that is known to be 64-bit code. */
+static inline void emul_begin_64(struct emul *e, struct vcpu *vcpu)
+{
+	e->vcpu = vcpu;
+	e->mode = INSN_64;
+	e->cs_base = 0;
+	e->has_walk = false;
+	e->trace = NULL;
+}
+
+/* What translation depends on, read when it is asked for first. */
+const struct walk_state *emul_walk(struct emul *e);
 
 /* Base of a segment as the mode uses it: in 64-bit mode only FS and GS have one. */
 uint64_t emul_seg_base(const struct emul *e, enum vcpu_seg seg);

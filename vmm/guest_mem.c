@@ -44,23 +44,11 @@ static inline void copy(void *dst, const void *src, size_t len)
 	}
 }
 
-/* Could an overlay lie at one of these bytes? Mostly no, at the price of a test. */
-static inline bool maybe_overlaid(const struct guest_mem *mem, uint64_t at, uint64_t len)
-{
-	uint64_t filter = __atomic_load_n(&mem->overlay_filter, __ATOMIC_ACQUIRE);
-	uint64_t first = at >> PAGE_SHIFT, last = (at + len - 1) >> PAGE_SHIFT;
-
-	if (filter == 0 || len == 0) {
-		return false;
-	}
-	return first == last ? (filter >> (first % 64)) & 1 : true;
-}
-
 const struct gmem_overlay *gmem_overlay_at(const struct guest_mem *mem, gpa_t gpa)
 {
 	uint64_t page = gpa.v & ~PAGE_MASK;
 
-	if (!maybe_overlaid(mem, gpa.v, 1)) {
+	if (!gmem_maybe_overlaid(mem, gpa, 1)) {
 		return NULL;
 	}
 	for (uint32_t i = 0; i < mem->n_overlays; i++) {
@@ -76,7 +64,7 @@ static uint8_t *find_run(const struct guest_mem *mem, uint64_t at, size_t len, b
 {
 	const struct gmem_region *r;
 
-	if (maybe_overlaid(mem, at, len)) {
+	if (gmem_maybe_overlaid(mem, gpa(at), len)) {
 		struct gmem_span span;
 
 		if (gmem_map(mem, gpa(at), len, &span) || span.len < len ||
@@ -216,6 +204,29 @@ static void *find_word(const struct guest_mem *mem, gpa_t gpa, size_t size, bool
 	return is_aligned(gpa.v, size) ? find_run(mem, gpa.v, size, write) : NULL;
 }
 
+int gmem_words_add(struct gmem_words *words, const struct guest_mem *mem, gpa_t gpa, uint64_t value)
+{
+	const uint8_t *p;
+
+	if (words->n == GMEM_WORDS) {
+		return -ENOSPC;
+	}
+	if ((gpa.v & PAGE_MASK) > PAGE_SIZE - sizeof(value) ||
+	        gmem_maybe_overlaid(mem, gpa, sizeof(value))) {
+		return -EFAULT;
+	}
+	p = find_run(mem, gpa.v, sizeof(value), false);
+	if (!p) {
+		return -EFAULT;
+	}
+	words->pages |= BIT64((gpa.v >> PAGE_SHIFT) % 64);
+	for (unsigned i = words->n; i < (words->n == 0 ? GMEM_WORDS : words->n + 1); i++) {
+		words->words[i] = (struct gmem_word){p, value};
+	}
+	words->n++;
+	return 0;
+}
+
 int gmem_read_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t *value)
 {
 	const uint64_t *p = find_word(mem, gpa, sizeof(*p), false);
@@ -301,7 +312,7 @@ int gmem_map(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_s
 	uint64_t off = gpa.v & PAGE_MASK;
 	int err;
 
-	if (!maybe_overlaid(mem, gpa.v, len)) {
+	if (!gmem_maybe_overlaid(mem, gpa, len)) {
 		return gmem_map_ram(mem, gpa, len, span);
 	}
 	o = gmem_overlay_at(mem, gpa);

@@ -83,6 +83,56 @@ const struct gmem_overlay *gmem_overlay_at(const struct guest_mem *mem, gpa_t gp
 __must_check int gmem_map_ram(
         const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct gmem_span *span);
 
+/*
+ * What was read from RAM, to find out later whether it would be read again. For something that was
+ * worked out from guest memory and shall be used again: it must be kept itself, too, and nothing
+ * but the comparison may look at the memory.
+ */
+#define GMEM_WORDS 6U
+struct gmem_words {
+	uint64_t pages; /* where overlays must not lie: as overlay_filter */
+	uint32_t n;
+	struct gmem_word { /* those beyond n repeat the first one */
+		const uint8_t *at;
+		uint64_t value;
+	} words[GMEM_WORDS];
+};
+
+/* One more: value was at gpa. -EFAULT when it is not RAM or on two pages, -ENOSPC. */
+__must_check int gmem_words_add(
+        struct gmem_words *words, const struct guest_mem *mem, gpa_t gpa, uint64_t value);
+static inline uint64_t gmem_word_differs(const struct gmem_word *word)
+{
+	uint64_t now;
+
+	__builtin_memcpy(&now, word->at, sizeof(now));
+	return now ^ word->value;
+}
+
+/* Is it all as it was? Not for an empty set. */
+static inline bool gmem_words_same(const struct gmem_words *w, const struct guest_mem *mem)
+{
+	uint64_t filter = __atomic_load_n(&mem->overlay_filter, __ATOMIC_ACQUIRE);
+
+	_Static_assert(GMEM_WORDS == 6, "one term for each word");
+	return ((filter & w->pages) | gmem_word_differs(&w->words[0]) |
+	               gmem_word_differs(&w->words[1]) | gmem_word_differs(&w->words[2]) |
+	               gmem_word_differs(&w->words[3]) | gmem_word_differs(&w->words[4]) |
+	               gmem_word_differs(&w->words[5])) == 0;
+}
+
+/* Could an overlay lie at one of these bytes? Mostly no, at the price of a test. */
+static inline bool gmem_maybe_overlaid(const struct guest_mem *mem, gpa_t gpa, uint64_t len)
+{
+	uint64_t filter = __atomic_load_n(&mem->overlay_filter, __ATOMIC_ACQUIRE);
+	uint64_t first = gpa.v >> PAGE_SHIFT, last = (gpa.v + len - 1) >> PAGE_SHIFT;
+
+	if (filter == 0 || len == 0) {
+		return false;
+	}
+	return first == last ? (filter >> (first % 64)) & 1 : true;
+}
+
 /* true when all of [gpa, gpa+len) is RAM. */
 bool gmem_is_ram(const struct guest_mem *mem, gpa_t gpa, uint64_t len);
 

@@ -24,23 +24,14 @@
 #define PF_RSVD BIT(3)
 #define PF_ID BIT(4)
 
-#define MAX_LEVELS 4U
-
 enum walk_mode { MODE_LONG, MODE_PAE, MODE_32 };
-
-/* One entry of the walk, kept for the accessed and dirty flags. */
-struct step {
-	gpa_t at;
-	uint64_t entry;
-};
 
 struct walk {
 	struct guest_mem *mem;
 	const struct walk_state *state;
 	enum walk_mode mode;
 	enum walk_access access;
-	struct step steps[MAX_LEVELS];
-	unsigned n_steps;
+	struct walk_trace *trace; /* of this round, for the accessed and dirty flags */
 	unsigned page_shift;
 	uint64_t reserved;            /* at every level */
 	bool writable, user, no_exec; /* rights of all levels together */
@@ -70,7 +61,7 @@ static int page_fault(const struct walk *w, uint32_t bits, struct walk_fault *fa
  */
 static const struct {
 	uint64_t small, large;
-} must_be_zero[][MAX_LEVELS] = {
+} must_be_zero[][WALK_MAX_LEVELS] = {
         [MODE_LONG] = {[1] = {0, GENMASK64(20, 13)},
                 [2] = {0, GENMASK64(29, 13)},
                 [3] = {PTE_PS, PTE_PS}},
@@ -193,12 +184,12 @@ static inline __attribute__((always_inline)) int descend(
 		}
 		/* The PAE directory pointers have neither rights nor an accessed flag. */
 		if (mode != MODE_PAE || level != 2) {
-			w->steps[n++] = (struct step){at, entry};
+			w->trace->steps[n++] = (struct walk_step){at, entry};
 			all &= entry;
 			any |= entry;
 		}
 		if (leaf) {
-			w->n_steps = n;
+			w->trace->n = n;
 			w->page_shift = shift;
 			w->writable = (all & PTE_RW) != 0;
 			w->user = (all & PTE_US) != 0;
@@ -244,13 +235,14 @@ static bool is_allowed(const struct walk *w)
 /* -EAGAIN when an entry is no longer what the walk read. */
 static int set_flags(struct walk *w)
 {
-	if (w->accessed &&
-	        (w->access != WALK_WRITE || (w->steps[w->n_steps - 1].entry & PTE_D) != 0)) {
+	const struct walk_trace *t = w->trace;
+
+	if (w->accessed && (w->access != WALK_WRITE || (t->steps[t->n - 1].entry & PTE_D) != 0)) {
 		return 0;
 	}
-	for (unsigned i = 0; i < w->n_steps; i++) {
-		struct step *step = &w->steps[i];
-		bool dirty = i == w->n_steps - 1 && w->access == WALK_WRITE;
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct walk_step *step = &t->steps[i];
+		bool dirty = i == t->n - 1 && w->access == WALK_WRITE;
 		uint64_t want = step->entry | PTE_A | (dirty ? PTE_D : 0);
 		int err;
 
@@ -267,18 +259,20 @@ static int set_flags(struct walk *w)
 	return 0;
 }
 
-int guest_walk(struct guest_mem *mem, const struct walk_state *state, gva_t va,
-        enum walk_access access, gpa_t *out, struct walk_fault *fault)
+int guest_walk_traced(struct guest_mem *mem, const struct walk_state *state, gva_t va,
+        enum walk_access access, gpa_t *out, struct walk_fault *fault, struct walk_trace *trace)
 {
 	struct walk w;
 	int err;
 
+	trace->n = 0;
 	if ((state->cr0 & CR0_PG) == 0) {
 		*out = gpa((uint32_t)va.v);
 		return 0;
 	}
 	w.mem = mem;
 	w.state = state;
+	w.trace = trace;
 	w.access = access;
 	if ((state->efer & EFER_LMA) != 0) {
 		w.mode = MODE_LONG;
@@ -302,9 +296,17 @@ int guest_walk(struct guest_mem *mem, const struct walk_state *state, gva_t va,
 			break;
 		}
 	}
-	*out = gpa(
-	        leaf_base(&w, w.steps[w.n_steps - 1].entry) | (va.v & (BIT64(w.page_shift) - 1)));
+	*out = gpa(leaf_base(&w, trace->steps[trace->n - 1].entry) |
+	           (va.v & (BIT64(w.page_shift) - 1)));
 	return 0;
+}
+
+int guest_walk(struct guest_mem *mem, const struct walk_state *state, gva_t va,
+        enum walk_access access, gpa_t *out, struct walk_fault *fault)
+{
+	struct walk_trace trace;
+
+	return guest_walk_traced(mem, state, va, access, out, fault, &trace);
 }
 
 void guest_walk_state(struct vcpu *vcpu, struct walk_state *out)

@@ -30,6 +30,16 @@ struct walk_fault {
 	uint8_t vector; /* enum x86_exception */
 };
 
+/* Which entries a walk went through, as it read them. */
+#define WALK_MAX_LEVELS 4U
+struct walk_trace {
+	unsigned n; /* 0: no paging */
+	struct walk_step {
+		gpa_t at;
+		uint64_t entry;
+	} steps[WALK_MAX_LEVELS];
+};
+
 void guest_walk_state(struct vcpu *vcpu, struct walk_state *out);
 
 /*
@@ -44,6 +54,11 @@ void guest_walk_state(struct vcpu *vcpu, struct walk_state *out);
 #define WALK_TRIES 4U
 __must_check int guest_walk(struct guest_mem *mem, const struct walk_state *state, gva_t va,
         enum walk_access access, gpa_t *out, struct walk_fault *fault);
+
+/* The same; *trace is filled when it returns 0. The directory pointers of PAE paging are left out.
+ */
+__must_check int guest_walk_traced(struct guest_mem *mem, const struct walk_state *state, gva_t va,
+        enum walk_access access, gpa_t *out, struct walk_fault *fault, struct walk_trace *trace);
 
 /*
  * Copy between guest-virtual memory and buf, page by page. 0; -EFAULT with *fault and *fault_va;

@@ -10,14 +10,14 @@
 #include "vmm/mmio_string.h"
 #include "vmm/vm.h"
 
-/* Instruction bytes as they were copied; 16 so that the copy is two words. */
+/* Instruction bytes as they were copied. */
 struct code {
-	uint8_t bytes[16];
+	uint8_t bytes[INSN_CACHE_BYTES];
 	uint32_t len;
 };
 
 /* Up to INSN_MAX_LEN bytes, up to the page's end first: the next page may not be there. */
-static int fetch_page(struct emul *e, struct code *code, uint64_t rip)
+static int fetch_page(struct emul *e, struct code *code, uint64_t rip, gpa_t *where)
 {
 	struct emul_page page = {.va = EMUL_NO_PAGE};
 	struct emul_operand at;
@@ -37,20 +37,32 @@ static int fetch_page(struct emul *e, struct code *code, uint64_t rip)
 	}
 	if (!err) {
 		code->len += n;
+		*where = at.gpa[0];
 	}
 	return err;
 }
 
-static int fetch_insn(struct emul *e, struct code *code, uint64_t rip, struct insn *insn)
+/* Fetch and decode; keep for the next time what can be kept. */
+static int fetch_insn(
+        struct emul *e, struct code *code, const struct fetch_context *fetch, struct insn *insn)
 {
-	int err = fetch_page(e, code, rip);
+	struct walk_trace trace;
+	gpa_t where;
+	int err;
 
+	e->trace = &trace;
+	err = fetch_page(e, code, fetch->rip, &where);
+	e->trace = NULL;
 	if (err) {
 		return err;
 	}
 	err = insn_decode(insn, code->bytes, code->len, e->mode);
+	if (!err && e->mode == INSN_64 && code->len == sizeof(code->bytes)) {
+		insn_cache_keep(&e->vcpu->insns, &e->vcpu->vm->mem, fetch, &trace, where,
+		        code->bytes, insn);
+	}
 	if (err == -E2BIG) {
-		err = fetch_page(e, code, rip);
+		err = fetch_page(e, code, fetch->rip, &where);
 		if (!err) {
 			err = insn_decode(insn, code->bytes, code->len, e->mode);
 		}
@@ -79,13 +91,13 @@ static enum exit_action refuse(
 	                            : "read",
 	        (unsigned long long)exit->mem.gpa.v, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
 	        b[8], b[9], b[10], b[11], b[12], b[13], b[14], code->len);
-	if (e->walk.cpl == 3) {
+	if (emul_walk(e)->cpl == 3) {
 		return vcpu_fault_noerr(e->vcpu, X86_UD);
 	}
 	return vcpu_kill(e->vcpu, "an instruction on device memory that cannot be emulated");
 }
 
-static uint64_t effective_address(
+static inline uint64_t effective_address(
         struct vcpu *vcpu, const struct insn *insn, uint64_t rip, uint64_t rsp_moved)
 {
 	uint64_t ea = (uint64_t)insn->disp;
@@ -121,33 +133,43 @@ static uint64_t bit_displacement(struct vcpu *vcpu, const struct insn *insn)
 	return (uint64_t)(off >> bit_first(bits)) * insn->op_width;
 }
 
+/* The operand on another page, or beyond the page's end, or the instruction is another one now. */
+static __attribute__((noinline)) int find_operand_by_walk(struct emul *e,
+        const struct vcpu_exit *exit, const struct insn *insn, uint64_t ea, bool same_page,
+        struct emul_operand *out)
+{
+	enum walk_access access = insn->writes ? WALK_WRITE : WALK_READ;
+	enum vcpu_seg seg = (enum vcpu_seg)insn->seg;
+	struct emul_page page = {.va = EMUL_NO_PAGE};
+	gva_t va;
+	int err;
+
+	if (same_page) {
+		page.va = emul_linear_unchecked(e, seg, ea).v & ~PAGE_MASK;
+		page.gpa = exit->mem.gpa.v & ~PAGE_MASK;
+	}
+	err = emul_linear(e, seg, ea, insn->op_width, access, &va);
+	return err ? err : emul_translate(e, &page, va, insn->op_width, access, out);
+}
+
 /*
  * Find the memory operand. The processor has translated and checked the access that exited:
  * its address is taken as it is when the page offset and the kind of access agree. The instruction
  * may have changed under us, so a read is never made a write on that ground.
  */
-static int find_operand(struct emul *e, const struct vcpu_exit *exit, const struct insn *insn,
-        uint64_t ea, struct emul_operand *out)
+static inline int find_operand(struct emul *e, const struct vcpu_exit *exit,
+        const struct insn *insn, uint64_t ea, struct emul_operand *out)
 {
-	enum vcpu_seg seg = (enum vcpu_seg)insn->seg;
-	struct emul_page page = {.va = EMUL_NO_PAGE};
-	gva_t va = emul_linear_unchecked(e, seg, ea);
-	uint64_t off = va.v & PAGE_MASK;
-	enum walk_access access = insn->writes ? WALK_WRITE : WALK_READ;
-	int err;
+	uint64_t off = emul_linear_unchecked(e, (enum vcpu_seg)insn->seg, ea).v & PAGE_MASK;
+	bool same_page = off == (exit->mem.gpa.v & PAGE_MASK) && (exit->mem.write || !insn->writes);
 
-	if (off == (exit->mem.gpa.v & PAGE_MASK) && (exit->mem.write || !insn->writes)) {
-		if (off + insn->op_width <= PAGE_SIZE) {
-			out->gpa[0] = exit->mem.gpa;
-			out->len[0] = insn->op_width;
-			out->len[1] = 0;
-			return 0;
-		}
-		page.va = va.v - off;
-		page.gpa = exit->mem.gpa.v - off;
+	if (!same_page || off + insn->op_width > PAGE_SIZE) {
+		return find_operand_by_walk(e, exit, insn, ea, same_page, out);
 	}
-	err = emul_linear(e, seg, ea, insn->op_width, access, &va);
-	return err ? err : emul_translate(e, &page, va, insn->op_width, access, out);
+	out->gpa[0] = exit->mem.gpa;
+	out->len[0] = insn->op_width;
+	out->len[1] = 0;
+	return 0;
 }
 
 static uint64_t sign_extend(uint64_t v, unsigned width)
@@ -174,10 +196,11 @@ static void do_mov(struct vcpu *vcpu, const struct insn *insn, const struct emul
 }
 
 /* Everything that reads, computes flags, and may write. */
-static void do_arith(struct emul *e, const struct insn *insn, const struct emul_operand *mem)
+static __attribute__((noinline)) void do_arith(
+        struct emul *e, const struct insn *insn, const struct emul_operand *mem)
 {
 	struct vcpu *vcpu = e->vcpu;
-	uint64_t flags = e->walk.rflags;
+	uint64_t before = vcpu_reg_get(vcpu, REG_RFLAGS), flags = before;
 	unsigned width = insn->op_width;
 	uint64_t m = emul_load(vcpu, mem);
 	uint64_t other = insn->has_reg ? emul_reg_get(vcpu, insn->reg, insn->reg_high) : insn->imm;
@@ -209,7 +232,7 @@ static void do_arith(struct emul *e, const struct insn *insn, const struct emul_
 	} else if (!insn->mem_is_dest && insn->op != INSN_CMP) {
 		emul_reg_set(vcpu, insn->reg, insn->reg_high, width, result);
 	}
-	if (flags != e->walk.rflags) {
+	if (flags != before) {
 		vcpu_reg_set(vcpu, REG_RFLAGS, flags);
 	}
 }
@@ -226,7 +249,7 @@ static unsigned stack_width(const struct emul *e)
 }
 
 /* PUSH m and POP m: both operands are found before anything is read or written. */
-static int do_stack(
+static __attribute__((noinline)) int do_stack(
         struct emul *e, const struct vcpu_exit *exit, const struct insn *insn, uint64_t rip)
 {
 	struct vcpu *vcpu = e->vcpu;
@@ -291,25 +314,35 @@ static enum exit_action execute(
 	return ACT_RESUME;
 }
 
-enum exit_action mmio_emulate(struct vcpu *vcpu, const struct vcpu_exit *exit)
+static inline enum exit_action carry_out(
+        struct emul *e, const struct vcpu_exit *exit, const struct insn *insn, uint64_t rip)
 {
-	uint64_t rip = vcpu_reg_get(vcpu, REG_RIP);
+	if (insn->op >= INSN_MOVS && insn->op <= INSN_LODS) {
+		return mmio_string(e, exit, insn);
+	}
+	return execute(e, exit, insn, rip);
+}
+
+/* One that was not carried out lately. */
+static __attribute__((noinline)) enum exit_action emulate_unknown(
+        struct vcpu *vcpu, const struct vcpu_exit *exit, const struct fetch_context *fetch)
+{
 	struct code code = {.len = 0};
 	struct insn insn;
 	struct emul e;
 	int err;
 
 	emul_begin(&e, vcpu);
-	if (__builtin_expect(exit->mem.fetch || exit->mem.in_walk, 0)) {
-		return refuse(&e, exit, &code, rip);
+	if (exit->mem.fetch || exit->mem.in_walk) {
+		return refuse(&e, exit, &code, fetch->rip);
 	}
-	err = fetch_insn(&e, &code, rip, &insn);
+	err = fetch_insn(&e, &code, fetch, &insn);
 	switch (err) {
 	case 0:
 		break;
 	case -EIO: /* code that is not in RAM */
 	case -EOPNOTSUPP:
-		return refuse(&e, exit, &code, rip);
+		return refuse(&e, exit, &code, fetch->rip);
 	case -EINVAL: /* another vCPU has changed the instruction meanwhile */
 		return vcpu_fault_noerr(vcpu, X86_UD);
 	case -E2BIG:
@@ -318,8 +351,20 @@ enum exit_action mmio_emulate(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	default:
 		return emul_fail(&e, err);
 	}
-	if (insn.op >= INSN_MOVS && insn.op <= INSN_LODS) {
-		return mmio_string(&e, exit, &insn);
+	return carry_out(&e, exit, &insn, fetch->rip);
+}
+
+enum exit_action mmio_emulate(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	struct fetch_context fetch;
+	const struct insn *insn;
+	struct emul e;
+
+	cpu_virt->get_fetch(vcpu, &fetch);
+	insn = insn_cache_hit(&vcpu->insns, &vcpu->vm->mem, &fetch);
+	if (__builtin_expect(!insn || exit->mem.fetch || exit->mem.in_walk, 0)) {
+		return emulate_unknown(vcpu, exit, &fetch);
 	}
-	return execute(&e, exit, &insn, rip);
+	emul_begin_64(&e, vcpu);
+	return carry_out(&e, exit, insn, fetch.rip);
 }

@@ -80,7 +80,7 @@ enum exit_action mmio_string(struct emul *e, const struct vcpu_exit *exit, const
 	struct vcpu *vcpu = e->vcpu;
 	bool repeat = insn->rep || insn->repne;
 	int64_t step =
-	        (e->walk.rflags & RFLAGS_DF) != 0 ? -(int64_t)insn->op_width : insn->op_width;
+	        (emul_walk(e)->rflags & RFLAGS_DF) != 0 ? -(int64_t)insn->op_width : insn->op_width;
 	uint64_t left = 1;
 	struct string_pages pages;
 
@@ -95,7 +95,7 @@ enum exit_action mmio_string(struct emul *e, const struct vcpu_exit *exit, const
 			return ACT_RESUME; /* RIP unmoved: the instruction goes on */
 		}
 		/* [SDM3] "Single-Step Exception Condition": a step is one iteration. */
-		if (n == 1 && (e->walk.rflags & RFLAGS_TF)) {
+		if (n == 1 && (emul_walk(e)->rflags & RFLAGS_TF)) {
 			cpu_virt->skip_insn(vcpu, 0);
 			return ACT_RESUME;
 		}

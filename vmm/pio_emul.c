@@ -56,7 +56,7 @@ static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *ex
 		left = vcpu_reg_get(vcpu, REG_RCX) & width_mask(addr_width);
 	}
 	emul_begin(&e, vcpu);
-	step = (e.walk.rflags & RFLAGS_DF) != 0 ? -(int64_t)exit->io.width : exit->io.width;
+	step = (emul_walk(&e)->rflags & RFLAGS_DF) != 0 ? -(int64_t)exit->io.width : exit->io.width;
 	for (unsigned n = 0; left != 0; n++) {
 		int err;
 
@@ -64,7 +64,7 @@ static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *ex
 			return ACT_RESUME; /* the same instruction goes on */
 		}
 		/* [SDM3] "Single-Step Exception Condition": a step is one iteration. */
-		if (n == 1 && (e.walk.rflags & RFLAGS_TF)) {
+		if (n == 1 && (emul_walk(&e)->rflags & RFLAGS_TF)) {
 			cpu_virt->skip_insn(vcpu, 0);
 			return ACT_RESUME;
 		}

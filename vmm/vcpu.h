@@ -7,6 +7,7 @@
 
 #include "vmm/cpu_virt.h"
 #include "vmm/event.h"
+#include "vmm/insn_cache.h"
 #include "vmm/io_bus.h"
 #include "vmm/lapic.h"
 #include "vmm/lib/types.h"
@@ -233,6 +234,7 @@ struct vcpu {
 	struct trace *trace; /* [a] NULL = never traced: vmm/trace.h */
 
 	struct io_cache pio, mmio; /* (v) of the VM's buses */
+	struct insn_cache insns;   /* (v) */
 
 	struct sched_node sched; /* vmm/sched.c */
 	bool yielding;           /* (v) it left the loop by ACT_YIELD */

@@ -285,6 +285,7 @@ const struct cpu_virt_ops vmx_ops = {
         .set_seg = vmx_set_seg,
         .get_table = vmx_get_table,
         .set_table = vmx_set_table,
+        .get_fetch = vmx_get_fetch,
         .set_pdptes = vmx_set_pdptes,
         .skip_insn = vmx_skip_insn,
         .pend_debug = vmx_pend_debug,

@@ -109,6 +109,7 @@ void vmx_set_reg(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 		vmcs_write(VMCS_GUEST_RFLAGS, value | RFLAGS_FIXED1);
 		break;
 	case REG_CR0:
+		vmx_vcpu(vcpu)->modes++;
 		vmx_vcpu(vcpu)->cr0_shadow = value;
 		vmcs_write(VMCS_CR0_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR0, real_cr0(value));
@@ -117,11 +118,13 @@ void vmx_set_reg(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 		vmcs_write(VMCS_GUEST_CR3, value);
 		break;
 	case REG_CR4:
+		vmx_vcpu(vcpu)->modes++;
 		vmx_vcpu(vcpu)->cr4_shadow = value;
 		vmcs_write(VMCS_CR4_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR4, real_cr4(value));
 		break;
 	case REG_EFER:
+		vmx_vcpu(vcpu)->modes++;
 		set_efer(value);
 		break;
 	case REG_DR7:
@@ -188,6 +191,14 @@ void vmx_set_table(struct vcpu *vcpu, bool idt, const struct desc_table *in)
 	(void)vcpu;
 	vmcs_write(idt ? VMCS_GUEST_IDTR_BASE : VMCS_GUEST_GDTR_BASE, in->base);
 	vmcs_write(idt ? VMCS_GUEST_IDTR_LIMIT : VMCS_GUEST_GDTR_LIMIT, in->limit);
+}
+
+void vmx_get_fetch(struct vcpu *vcpu, struct fetch_context *out)
+{
+	out->rip = vmcs_read(VMCS_GUEST_RIP);
+	out->cr3 = vmcs_read(VMCS_GUEST_CR3);
+	/* What matters of CR0, CR4 and EFER changes by being set, for the first time at reset. */
+	out->mode = (uint64_t)vmx_vcpu(vcpu)->modes << 32 | vmcs_read(VMCS_GUEST_CS_RIGHTS);
 }
 
 void vmx_set_pdptes(struct vcpu *vcpu, const uint64_t pdpte[4])

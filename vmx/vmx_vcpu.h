@@ -33,6 +33,7 @@ struct vmx_vcpu {
 	uint64_t host_rsp;    /* (v) HOST_RSP in the VMCS; 0 = no VMLAUNCH since the last VMCLEAR */
 	uint32_t proc, proc2; /* (v) control words now in the VMCS */
 	uint64_t cr0_shadow, cr4_shadow; /* (v) as in the VMCS: the processor only reads them */
+	uint32_t modes;                  /* (v) how often CR0, CR4 or EFER were set */
 	uint64_t pat; /* (v) as last written: without the PAT controls only remembered */
 	uint64_t live_msrs[LIVE_MSR_COUNT]; /* (v) while not loaded */
 	uint16_t vpid;                      /* (c) 0 = none */
@@ -90,6 +91,7 @@ void vmx_get_seg(struct vcpu *vcpu, enum vcpu_seg seg, struct segment *out);
 void vmx_set_seg(struct vcpu *vcpu, enum vcpu_seg seg, const struct segment *in);
 void vmx_get_table(struct vcpu *vcpu, bool idt, struct desc_table *out);
 void vmx_set_table(struct vcpu *vcpu, bool idt, const struct desc_table *in);
+void vmx_get_fetch(struct vcpu *vcpu, struct fetch_context *out);
 void vmx_set_pdptes(struct vcpu *vcpu, const uint64_t pdpte[4]);
 void vmx_skip_insn(struct vcpu *vcpu, unsigned len);
 void vmx_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits);

@@ -70,6 +70,19 @@ static void op_set_table(struct vcpu *vcpu, bool idt, const struct desc_table *i
 	fake_vcpu(vcpu)->tables[idt] = *in;
 }
 
+static void op_get_fetch(struct vcpu *vcpu, struct fetch_context *out)
+{
+	const struct fake_vcpu *f = fake_vcpu(vcpu);
+
+	*out = (struct fetch_context){
+	        .rip = f->regs[REG_RIP],
+	        .cr3 = f->regs[REG_CR3],
+	        .mode = (f->segs[SEG_CS].attr * 0x10001ULL + f->regs[REG_CR0] * 31 +
+	                        f->regs[REG_CR4] * 0x100000007ULL + f->regs[REG_EFER] * 1009) |
+	                BIT64(63),
+	};
+}
+
 static void op_set_pdptes(struct vcpu *vcpu, const uint64_t pdpte[4])
 {
 	memcpy(fake_vcpu(vcpu)->pdptes, pdpte, sizeof(fake_vcpu(vcpu)->pdptes));
@@ -242,6 +255,7 @@ static const struct cpu_virt_ops fake_ops = {
         .set_seg = op_set_seg,
         .get_table = op_get_table,
         .set_table = op_set_table,
+        .get_fetch = op_get_fetch,
         .set_pdptes = op_set_pdptes,
         .skip_insn = op_skip_insn,
         .pend_debug = op_pend_debug,
