@@ -30,6 +30,7 @@ fuzz_walk_LIBS := -Wl,-u,fake_vm
 fuzz_mmio_emul_LIBS := -Wl,-u,fake_vm
 fuzz_fw_cfg_LIBS := -Wl,-u,fake_vm
 fuzz_monitor_LIBS := -Wl,-u,fake_vm
+fuzz_platform_LIBS := -Wl,-u,fake_vm
 
 $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libfake.a $(B)/fuzz/libpure.a
 	@echo "  LD   $@"
