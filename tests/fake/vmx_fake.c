@@ -243,6 +243,7 @@ struct vm *fake_vmx_vm(uint64_t mem_size, unsigned n_vcpus, uint32_t off)
 		uint8_t *regs = page_alloc(1, PAGE_SIZE);
 
 		vm->vcpus[i]->virt = NULL;
+		vm->vcpus[i]->timers = NULL; /* fake_vm() has listed the APIC's already */
 		lapic_init(&vm->vcpus[i]->lapic, vm->vcpus[i], regs);
 	}
 	if (vmx_ops.vm_init(vm)) {
