@@ -7,6 +7,7 @@
 #include "vmm/guest_load.h"
 #include "vmm/hw/clock.h"
 #include "vmm/lib/err.h"
+#include "vmm/pv.h"
 #include "vmm/vm_timer.h"
 #include <stdio.h>
 #include <string.h>
@@ -419,6 +420,41 @@ START_TEST(ended_while_it_starts)
 	vm_request(vm, VM_REQ_START, "why");
 	settle();
 	ck_assert_int_eq(vm->state, VM_RUNNING); /* guest_load() has looked at the memory */
+}
+END_TEST
+
+static void pv_reset(struct vm *who)
+{
+	/* Its pages go while the old life's memory is still there. */
+	ck_assert_uint_ne(who->mem.regions[0].hva[0x5000], 0);
+	note("pv-reset");
+}
+
+static void pv_resume(struct vm *who)
+{
+	/* The clock goes again, and nobody runs yet. */
+	ck_assert_uint_eq(who->clock_base_ns >> 63, 0);
+	ck_assert_int_eq(who->vcpus[0]->state, VCPU_STOPPED);
+	note("pv-resume");
+}
+
+START_TEST(paravirtual_interface)
+{
+	static const struct pv_ops pv = {.vm_reset = pv_reset, .vm_resume = pv_resume};
+
+	vm->pv = &pv;
+	vm_request(vm, VM_REQ_RESET, "why");
+	settle();
+	ck_assert_str_eq(trace, "quiesce pv-reset reset load tables ");
+	trace[0] = '\0';
+	vm_request(vm, VM_REQ_START, "a stop, but no pause");
+	settle();
+	ck_assert_str_eq(trace, "");
+	vm_request(vm, VM_REQ_PAUSE, "why");
+	settle();
+	vm_request(vm, VM_REQ_RESUME, "why");
+	settle();
+	ck_assert_str_eq(trace, "pv-resume ");
 }
 END_TEST
 
@@ -840,7 +876,7 @@ UNIT_MAIN("vm_life", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, old_requests); tcase_add_test(tc, start_up_ipis_find_their_way);
           tcase_add_test(tc, another_vcpu_was_loaded); tcase_add_test(tc, first_start);
           tcase_add_test(tc, many_lives); tcase_add_test(tc, memory_in_pieces);
-          tcase_add_test(tc, ended_while_it_starts);
+          tcase_add_test(tc, ended_while_it_starts); tcase_add_test(tc, paravirtual_interface);
           tcase_add_loop_test(tc, states_and_requests, 0, ARRAY_SIZE(rows));
           tcase_add_test(tc, every_order_of_three); tcase_add_test(tc, one_after_the_other);
           tcase_add_test(tc, a_pause_takes_no_time);

@@ -177,9 +177,6 @@ static void end_pause(struct vm *vm)
 /* All vCPUs go on as they were when they were stopped. */
 static void go_on(struct vm *vm)
 {
-	if (vm->pv) {
-		vm->pv->vm_resume(vm);
-	}
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
 		vcpu_request(vm->vcpus[i], VCPU_REQ_RESUME);
 	}
@@ -313,9 +310,6 @@ static int start(struct vm *vm)
 	struct vcpu *boot = vm->vcpus[0];
 	int err;
 
-	if (vm->pv) {
-		vm->pv->vm_reset(vm);
-	}
 	vm->platform_ops->reset(vm);
 	irq_router_reset(&vm->irq);
 	vm->tsc_offset = 0 - clock_tsc();
