@@ -39,6 +39,12 @@ void vcpu_timer_init(struct vcpu_timer *t, struct vcpu *vcpu, void (*fn)(struct 
 	t->vcpu = vcpu;
 	t->fn = fn;
 	t->due = 0;
+	/* One that is made anew is in the list already. */
+	for (const struct vcpu_timer *i = vcpu->timers; i; i = i->next) {
+		if (i == t) {
+			return;
+		}
+	}
 	t->next = vcpu->timers;
 	vcpu->timers = t;
 }
