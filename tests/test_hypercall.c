@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Hypercalls: who may call, what is checked before a row sees it, results, and the rows.
+#include "hypercall/hypercall.h"
+
+#include "tests/hv_world.h"
+#include "vmm/lib/err.h"
+
+#define ALL ((1U << HV_FEATURE_COUNT) - 1)
+#define PAGE_AT 0x100000ULL /* the hypercall page */
+#define INPUT 0x200000ULL
+#define OUTPUT 0x201000ULL
+#define REPS(start, count) ((uint64_t)(count) << 32 | (uint64_t)(start) << 48)
+#define VAR(n) ((uint64_t)(n) << 17)
+
+static struct vm *vm;
+static struct vcpu *vcpu;
+
+static void world(unsigned n, uint32_t features)
+{
+	vm = hv_world(n, features);
+	vcpu = vm->vcpus[0];
+	ck_assert(hv_msr_write(vcpu, HV_MSR_GUEST_OS_ID, 0x8100ULL << 48));
+	ck_assert(hv_msr_write(vcpu, HV_MSR_HYPERCALL, PAGE_AT | 1));
+}
+
+static void setup(void)
+{
+	world(2, ALL);
+}
+
+static enum exit_action go(uint64_t control, uint64_t rdx, uint64_t r8)
+{
+	vcpu->gpr[REG_RCX] = control;
+	vcpu->gpr[REG_RDX] = rdx;
+	vcpu->gpr[REG_R8] = r8;
+	vcpu->gpr[REG_RAX] = 0xdead;
+	return hv_hypercall(vcpu);
+}
+
+static uint64_t call(uint64_t control, uint64_t rdx, uint64_t r8)
+{
+	enum exit_action action = go(control, rdx, r8);
+
+	ck_assert(action == ACT_SKIP || action == ACT_YIELD);
+	return vcpu->gpr[REG_RAX];
+}
+
+static void put(uint64_t at, const void *data, size_t len)
+{
+	ck_assert_int_eq(gmem_write(&vm->mem, gpa(at), data, len), 0);
+}
+
+/* --- legal environments --- */
+
+START_TEST(only_the_kernel_with_a_page)
+{
+	struct fake_vcpu *f = fake_vcpu(vcpu);
+
+	f->segs[SEG_SS].attr |= 3U << SEG_ATTR_DPL_SHIFT;
+	ck_assert_int_eq(go(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 0, 0), ACT_FAULT);
+	ck_assert_uint_eq(vcpu->pending.vector, X86_UD);
+	vcpu->pending.type = EVENT_NONE;
+	f->segs[SEG_SS].attr &= (uint16_t) ~(3U << SEG_ATTR_DPL_SHIFT);
+	f->regs[REG_CR0] &= ~CR0_PE;
+	ck_assert_int_eq(go(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 0, 0), ACT_FAULT);
+	vcpu->pending.type = EVENT_NONE;
+	f->regs[REG_CR0] |= CR0_PE;
+	ck_assert(hv_msr_write(vcpu, HV_MSR_GUEST_OS_ID, 0));
+	ck_assert_int_eq(go(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 0, 0), ACT_FAULT);
+	ck_assert_uint_eq(vcpu->pending.vector, X86_UD);
+}
+END_TEST
+
+START_TEST(in_32_bit_code)
+{
+	struct fake_vcpu *f = fake_vcpu(vcpu);
+
+	f->regs[REG_EFER] = 0;
+	f->segs[SEG_CS].attr = 0xc09b;
+	vcpu->gpr[REG_RDX] = 0;
+	vcpu->gpr[REG_RAX] = HV_CALL_SIGNAL_EVENT | HV_CALL_FAST;
+	vcpu->gpr[REG_RBX] = 0;    /* input, high: flag 0 */
+	vcpu->gpr[REG_RCX] = 4711; /* input, low: a connection there is not */
+	vcpu->gpr[REG_RDI] = vcpu->gpr[REG_RSI] = 0;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], HV_STATUS_INVALID_CONNECTION_ID);
+	ck_assert_uint_eq(vcpu->gpr[REG_RDX], 0);
+	ck_assert_uint_eq(vcpu->gpr[REG_RCX], 4711);
+}
+END_TEST
+
+/* --- the control word --- */
+
+static const struct {
+	uint64_t control;
+	enum hv_status status;
+} refused[] = {
+        {0x0000, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {0x0001, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {0x005e, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {0x7fff, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {0x8000, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {0x8002, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {0xffff, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 27, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 30, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 31, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 44, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 63, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        /* counts where none belong, none where some do, the start behind the end */
+        {HV_CALL_FLUSH_SPACE | REPS(0, 1), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | REPS(1, 0), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST | REPS(2, 2), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST | REPS(3, 2), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | VAR(1), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_POST_MESSAGE | VAR(1), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        /* more than a page, and more than registers hold */
+        {HV_CALL_FLUSH_LIST | REPS(0, 510), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST | REPS(0, 4095), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE_EX | VAR(0x3ff), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST_EX | VAR(0x3ff) | REPS(0, 4095), HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_POST_MESSAGE | HV_CALL_FAST, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        /* output has no way back in registers */
+        {HV_CALL_EXT_QUERY_CAPABILITIES | HV_CALL_FAST, HV_STATUS_INVALID_HYPERCALL_INPUT},
+};
+
+START_TEST(control_words)
+{
+	ck_assert_uint_eq(call(refused[_i].control, INPUT, OUTPUT), refused[_i].status);
+}
+END_TEST
+
+static const struct {
+	uint64_t input, output;
+	enum hv_status status;
+} places[] = {
+        {INPUT + 1, 0, HV_STATUS_INVALID_ALIGNMENT}, {INPUT + 4, 0, HV_STATUS_INVALID_ALIGNMENT},
+        {INPUT + PAGE_SIZE - 248, 0, HV_STATUS_INVALID_ALIGNMENT}, /* crosses */
+        {WORLD_MEM, 0, HV_STATUS_INVALID_PARAMETER},               /* no memory there */
+        {0xa0000, 0, HV_STATUS_INVALID_PARAMETER},
+        {~7ULL & ~PAGE_MASK, 0, HV_STATUS_INVALID_PARAMETER},
+        {INPUT + PAGE_SIZE - 256, 0, HV_STATUS_INVALID_CONNECTION_ID}, /* fits */
+};
+
+START_TEST(input_blocks)
+{
+	struct hv_post_message_input message = {.connection_id = 99, .type = 1};
+
+	put(INPUT + PAGE_SIZE - 256, &message, sizeof(message));
+	ck_assert_uint_eq(
+	        call(HV_CALL_POST_MESSAGE, places[_i].input, places[_i].output), places[_i].status);
+}
+END_TEST
+
+START_TEST(output_blocks)
+{
+	uint64_t value = ~0ULL;
+
+	put(OUTPUT, &value, 8);
+	ck_assert_uint_eq(
+	        call(HV_CALL_EXT_QUERY_CAPABILITIES, 0, OUTPUT + 4), HV_STATUS_INVALID_ALIGNMENT);
+	ck_assert_uint_eq(
+	        call(HV_CALL_EXT_QUERY_CAPABILITIES, 0, WORLD_MEM), HV_STATUS_INVALID_PARAMETER);
+	/* The hypercall page is nobody's to write. */
+	ck_assert_uint_eq(
+	        call(HV_CALL_EXT_QUERY_CAPABILITIES, 0, PAGE_AT), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(call(HV_CALL_EXT_QUERY_CAPABILITIES, 0, OUTPUT), HV_STATUS_SUCCESS);
+	ck_assert_int_eq(gmem_read(&vm->mem, gpa(OUTPUT), &value, 8), 0);
+	ck_assert_uint_eq(value, 0);
+}
+END_TEST
+
+static const struct {
+	uint16_t code;
+	enum hv_feature feature;
+} privileged[] = {
+        {HV_CALL_FLUSH_SPACE, HV_TLB_FLUSH},
+        {HV_CALL_FLUSH_LIST, HV_TLB_FLUSH},
+        {HV_CALL_FLUSH_SPACE_EX, HV_TLB_FLUSH},
+        {HV_CALL_FLUSH_LIST_EX, HV_TLB_FLUSH},
+        {HV_CALL_SEND_IPI, HV_IPI},
+        {HV_CALL_SEND_IPI_EX, HV_IPI},
+        {HV_CALL_POST_MESSAGE, HV_POST},
+        {HV_CALL_SIGNAL_EVENT, HV_SIGNAL},
+        {HV_CALL_NOTIFY_LONG_SPIN_WAIT, HV_SPIN_WAIT},
+        {HV_CALL_EXT_QUERY_CAPABILITIES, HV_EXT_CALLS},
+};
+
+START_TEST(without_the_feature)
+{
+	world(1, ALL & ~(1U << privileged[_i].feature));
+	ck_assert_uint_eq(call(privileged[_i].code, INPUT, OUTPUT), HV_STATUS_ACCESS_DENIED);
+	world(1, ALL);
+	ck_assert_uint_ne(call(privileged[_i].code, INPUT, OUTPUT), HV_STATUS_ACCESS_DENIED);
+}
+END_TEST
+
+/* --- flushes --- */
+
+START_TEST(flush_named_processors)
+{
+	struct hv_flush_input in = {.processor_mask = 1ULL << 1 | 1ULL << 63};
+
+	put(INPUT, &in, sizeof(in));
+	vm->vcpus[0]->requests = vm->vcpus[1]->requests = 0;
+	fake_vcpu(vcpu)->flushes = 0;
+	ck_assert_uint_eq(call(HV_CALL_FLUSH_SPACE, INPUT, 0), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(fake_vcpu(vcpu)->flushes, 0);
+	ck_assert_uint_eq(vm->vcpus[1]->requests, BIT64(VCPU_REQ_FLUSH_GUEST));
+	in.flags = HV_FLUSH_ALL_PROCESSORS;
+	in.processor_mask = 0;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_FLUSH_SPACE, INPUT, 0), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(fake_vcpu(vcpu)->flushes, 1);
+	in.flags = 1ULL << 4;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_FLUSH_SPACE, INPUT, 0), HV_STATUS_INVALID_PARAMETER);
+}
+END_TEST
+
+/* One that runs has to come out first: the call is executed again until it has. */
+START_TEST(flush_waits_for_who_runs)
+{
+	struct hv_flush_input in = {.flags = HV_FLUSH_ALL_PROCESSORS};
+	struct vcpu *other = vm->vcpus[1];
+
+	put(INPUT, &in, sizeof(in));
+	other->requests = 0;
+	other->running = 1;
+	ck_assert_int_eq(go(HV_CALL_FLUSH_LIST | REPS(1, 3), INPUT, 0), ACT_RESUME);
+	ck_assert_uint_eq(vcpu->gpr[REG_RCX], HV_CALL_FLUSH_LIST | REPS(1, 3));
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 0xdead);
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_RESUME);
+	other->requests = 0; /* out, and flushed */
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 3ULL << 32 | HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(other->requests, 0);
+	/* The next call asks anew. */
+	ck_assert_int_eq(go(HV_CALL_FLUSH_LIST | REPS(0, 3), INPUT, 0), ACT_RESUME);
+	other->running = 0;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+}
+END_TEST
+
+START_TEST(another_flush_in_between)
+{
+	struct hv_flush_input in = {.processor_mask = 2};
+	struct vcpu *other = vm->vcpus[1];
+
+	put(INPUT, &in, sizeof(in));
+	put(INPUT + 64, &in, sizeof(in));
+	other->requests = 0;
+	other->running = 1;
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT, 0), ACT_RESUME);
+	other->requests = 0;
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT + 64, 0), ACT_RESUME);
+	ck_assert_uint_eq(other->requests, BIT64(VCPU_REQ_FLUSH_GUEST));
+	other->requests = 0;
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT + 64, 0), ACT_SKIP);
+}
+END_TEST
+
+START_TEST(flush_by_banks)
+{
+	struct {
+		struct hv_flush_ex_input head;
+		uint64_t banks[2];
+	} in = {.head = {.format = HV_VP_SET_SPARSE, .valid_banks = 3}, .banks = {2, ~0ULL}};
+
+	vm->vcpus[1]->requests = 0;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(
+	        call(HV_CALL_FLUSH_SPACE_EX | VAR(1), INPUT, 0), HV_STATUS_INVALID_HYPERCALL_INPUT);
+	ck_assert_uint_eq(vm->vcpus[1]->requests, 0);
+	ck_assert_uint_eq(call(HV_CALL_FLUSH_SPACE_EX | VAR(2), INPUT, 0), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(vm->vcpus[1]->requests, BIT64(VCPU_REQ_FLUSH_GUEST));
+	in.head.format = HV_VP_SET_ALL;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_FLUSH_SPACE_EX, INPUT, 0), HV_STATUS_SUCCESS);
+	in.head.format = 2;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_FLUSH_SPACE_EX, INPUT, 0), HV_STATUS_INVALID_PARAMETER);
+}
+END_TEST
+
+/* --- interrupts --- */
+
+static bool posted(unsigned cpu, unsigned vector)
+{
+	return (vm->vcpus[cpu]->lapic.pir[vector / 64] & BIT64(vector % 64)) != 0;
+}
+
+START_TEST(cluster_ipi)
+{
+	ck_assert_uint_eq(
+	        call(HV_CALL_SEND_IPI | HV_CALL_FAST, 0x55, 2 | 1ULL << 40), HV_STATUS_SUCCESS);
+	ck_assert(posted(1, 0x55));
+	ck_assert(!posted(0, 0x55));
+	ck_assert_uint_eq(
+	        call(HV_CALL_SEND_IPI | HV_CALL_FAST, 0x0f, 2), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(
+	        call(HV_CALL_SEND_IPI | HV_CALL_FAST, 0x100, 2), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(call(HV_CALL_SEND_IPI | HV_CALL_FAST, 1ULL << 32 | 0x55, 2),
+	        HV_STATUS_INVALID_PARAMETER); /* another trust level */
+}
+END_TEST
+
+START_TEST(cluster_ipi_by_banks)
+{
+	struct {
+		struct hv_ipi_ex_input head;
+		uint64_t bank;
+	} in = {.head = {.vector = 0x66, .valid_banks = 1}, .bank = 3};
+
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_SEND_IPI_EX | VAR(1), INPUT, 0), HV_STATUS_SUCCESS);
+	ck_assert(posted(0, 0x66));
+	ck_assert(posted(1, 0x66));
+}
+END_TEST
+
+/* --- messages and events --- */
+
+static struct {
+	unsigned messages, events;
+	uint32_t type, size;
+	uint16_t flag;
+	uint8_t last;
+} port;
+
+static enum hv_status on_message(void *owner, uint32_t type, const void *payload, uint32_t size)
+{
+	ck_assert_ptr_eq(owner, &port);
+	port.messages++;
+	port.type = type;
+	port.size = size;
+	port.last = size ? ((const uint8_t *)payload)[size - 1] : 0;
+	return size == 13 ? HV_STATUS_INSUFFICIENT_BUFFERS : HV_STATUS_SUCCESS;
+}
+
+static enum hv_status on_event(void *owner, uint32_t id, uint16_t flag)
+{
+	(void)owner;
+	port.events += id == 7;
+	port.flag = flag;
+	return HV_STATUS_SUCCESS;
+}
+
+static const struct synic_port_ops both = {.message = on_message, .event = on_event};
+static const struct synic_port_ops neither = {.message = NULL};
+
+START_TEST(messages_to_ports)
+{
+	struct hv_post_message_input in = {.connection_id = 7, .type = 1, .payload_size = 240};
+
+	memset(&port, 0, sizeof(port));
+	ck_assert_int_eq(synic_port_add(vm, 5, 8, &both, &port), 0);
+	ck_assert_int_eq(synic_port_add(vm, 8, 9, &both, &port), -EEXIST);
+	ck_assert_int_eq(synic_port_add(vm, 9, 9, &neither, NULL), 0);
+	in.payload[239] = 0x5a;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, INPUT, 0), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(port.messages, 1);
+	ck_assert_uint_eq(port.size, 240);
+	ck_assert_uint_eq(port.last, 0x5a);
+	in.payload_size = 13;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, INPUT, 0), HV_STATUS_INSUFFICIENT_BUFFERS);
+	in.payload_size = 241;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, INPUT, 0), HV_STATUS_INVALID_PARAMETER);
+	in.payload_size = 0;
+	in.type = HV_MESSAGE_TIMER_EXPIRED;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, INPUT, 0), HV_STATUS_INVALID_PARAMETER);
+	in.type = 1;
+	in.connection_id = 9;
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, INPUT, 0), HV_STATUS_INVALID_CONNECTION_ID);
+	ck_assert_uint_eq(port.messages, 2);
+}
+END_TEST
+
+START_TEST(events_to_ports)
+{
+	struct hv_signal_event_input in = {.connection_id = 7, .flag_number = 2047};
+
+	memset(&port, 0, sizeof(port));
+	ck_assert_int_eq(synic_port_add(vm, 7, 7, &both, &port), 0);
+	put(INPUT, &in, sizeof(in));
+	ck_assert_uint_eq(call(HV_CALL_SIGNAL_EVENT, INPUT, 0), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(
+	        call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 7 | 3ULL << 32, 0), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(port.events, 2);
+	ck_assert_uint_eq(port.flag, 3);
+	ck_assert_uint_eq(call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 7 | 2048ULL << 32, 0),
+	        HV_STATUS_INVALID_PARAMETER);
+	synic_port_remove(vm, 7);
+	ck_assert_uint_eq(
+	        call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 7, 0), HV_STATUS_INVALID_CONNECTION_ID);
+}
+END_TEST
+
+START_TEST(ports_until_full)
+{
+	for (uint32_t i = 0; i < SYNIC_PORTS; i++) {
+		ck_assert_int_eq(synic_port_add(vm, i, i, &both, &port), 0);
+	}
+	ck_assert_int_eq(synic_port_add(vm, 1000, 1000, &both, &port), -ENOSPC);
+	synic_port_remove(vm, 5);
+	ck_assert_int_eq(synic_port_add(vm, 1000, 1000, &both, &port), 0);
+	ck_assert_int_eq(synic_port_add(vm, 3, 2, &both, &port), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_long_spin_yields)
+{
+	ck_assert_int_eq(go(HV_CALL_NOTIFY_LONG_SPIN_WAIT | HV_CALL_FAST, 100, 0), ACT_YIELD);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], HV_STATUS_SUCCESS);
+}
+END_TEST
+
+UNIT_MAIN("hypercall", tcase_add_checked_fixture(tc, setup, NULL);
+          tcase_add_test(tc, only_the_kernel_with_a_page); tcase_add_test(tc, in_32_bit_code);
+          tcase_add_loop_test(tc, control_words, 0, ARRAY_SIZE(refused));
+          tcase_add_loop_test(tc, input_blocks, 0, ARRAY_SIZE(places));
+          tcase_add_test(tc, output_blocks);
+          tcase_add_loop_test(tc, without_the_feature, 0, ARRAY_SIZE(privileged));
+          tcase_add_test(tc, flush_named_processors); tcase_add_test(tc, flush_waits_for_who_runs);
+          tcase_add_test(tc, another_flush_in_between); tcase_add_test(tc, flush_by_banks);
+          tcase_add_test(tc, cluster_ipi); tcase_add_test(tc, cluster_ipi_by_banks);
+          tcase_add_test(tc, messages_to_ports); tcase_add_test(tc, events_to_ports);
+          tcase_add_test(tc, ports_until_full); tcase_add_test(tc, a_long_spin_yields);)
