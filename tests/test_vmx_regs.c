@@ -313,7 +313,7 @@ START_TEST(reset_state)
 	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], 0);
 	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_PENDING_DEBUG], 0);
 	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_INTR_INFO], 0);
-	ck_assert_uint_eq(vmcs_check_guest(), 0);
+	ck_assert_uint_eq(vmcs_check_guest(&out_log), 0);
 }
 END_TEST
 
