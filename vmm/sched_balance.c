@@ -86,6 +86,7 @@ struct sched_node *sched_pull(
 
 	if (!idle) {
 		spin_lock(&own->lock);
+		sched_charge_locked(own, now_ns);
 		s.idle = !least_locked(own, &s.least);
 		spin_unlock(&own->lock);
 	}
