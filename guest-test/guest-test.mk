@@ -9,7 +9,7 @@ GT_CFLAGS := -std=gnu11 -I. -I$(B) -g -O2 -Wall -Wextra -Werror -Wshadow -Wstric
 	-fno-tree-loop-distribute-patterns -fno-delete-null-pointer-checks
 
 GT_BENCHES := latency
-GT_TOOLS := beat attack
+GT_TOOLS := beat attack share
 GT_IMAGES := $(filter-out lib $(GT_BENCHES) $(GT_TOOLS),$(patsubst guest-test/%/,%,$(wildcard guest-test/*/)))
 GT_LIB := $(patsubst %,$(B)/gt/%.o,$(wildcard guest-test/lib/*.c guest-test/lib/*.asm))
 

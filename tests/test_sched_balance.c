@@ -230,7 +230,7 @@ static void schedule(uint32_t c)
 		pull(c, true);
 	}
 	if (q->head) {
-		sched_start_locked(q, q->head, now);
+		sched_start_locked(q, sched_first_locked(q), now);
 		slice_end[c] = now + sched_slice_locked(q);
 	}
 }
@@ -355,6 +355,19 @@ START_TEST(newcomers_after_a_long_time)
 }
 END_TEST
 
+/* Also where others are moved to and fro between CPUs with what they are owed. */
+START_TEST(sleepers_beside_movers)
+{
+	static const struct task t[] = {SLEEPY(100, 1, 9), PINNED(100, 2), BUSY(100), BUSY(100)};
+
+	now = 1;
+	machine(2, t, 4);
+	play(4000);
+	ck_assert_msg(n[0].stats.wait_ns < 1600 * STEP_NS * 3 / 2, "waited %llu us",
+	        (unsigned long long)n[0].stats.wait_ns / 1000);
+}
+END_TEST
+
 /* One that sleeps most of the time runs within a slice's breath of its wake-up, always. */
 START_TEST(sleepers_are_served_at_once)
 {
@@ -375,4 +388,5 @@ UNIT_MAIN("sched_balance", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, common_clock); tcase_add_test(tc, lead);
           tcase_add_loop_test(tc, shares, 0, ARRAY_SIZE(scenarios));
           tcase_add_test(tc, newcomers_after_a_long_time);
-          tcase_add_test(tc, sleepers_are_served_at_once);)
+          tcase_add_test(tc, sleepers_are_served_at_once);
+          tcase_add_test(tc, sleepers_beside_movers);)

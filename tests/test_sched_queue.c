@@ -155,10 +155,43 @@ START_TEST(preempting)
 	sched_start_locked(&q, &n[0], 0);
 	insert(1, 0);
 	/* What the running one has used since it was charged counts. */
+	q.vtime = 0;
 	ck_assert(!sched_preempts_locked(&q, &n[1], SCHED_PREEMPT_NS));
 	ck_assert(sched_preempts_locked(&q, &n[1], SCHED_PREEMPT_NS + 1));
 	n[1].vruntime = 10 * MS;
 	ck_assert(!sched_preempts_locked(&q, &n[1], SCHED_PREEMPT_NS + 1));
+}
+END_TEST
+
+/* One that wakes goes before one that another CPU left far behind. */
+START_TEST(favoured)
+{
+	q.vtime = 100 * MS;
+	ck_assert_ptr_null(sched_first_locked(&q));
+	insert(0, 50 * MS);
+	sched_start_locked(&q, &n[0], 0);
+	insert(1, 60 * MS);
+	insert(2, 96 * MS);
+	ck_assert_ptr_eq(sched_first_locked(&q), &n[1]);
+	ck_assert(sched_preempts_locked(&q, &n[2], 0));
+	ck_assert_ptr_eq(sched_first_locked(&q), &n[2]);
+	/* The needier of two that wake. */
+	insert(3, 97 * MS);
+	ck_assert(sched_preempts_locked(&q, &n[3], 0));
+	ck_assert_ptr_eq(sched_first_locked(&q), &n[2]);
+	sched_remove_locked(&q, &n[3], 0);
+	insert(3, 95 * MS);
+	ck_assert(sched_preempts_locked(&q, &n[3], 0));
+	ck_assert_ptr_eq(sched_first_locked(&q), &n[3]);
+	/* Once. */
+	sched_start_locked(&q, &n[3], 0);
+	ck_assert_ptr_eq(sched_first_locked(&q), &n[1]);
+	/* On the clock, nobody has a claim. */
+	sched_remove_locked(&q, &n[2], 0);
+	n[3].vruntime = 50 * MS;
+	insert(2, 100 * MS);
+	ck_assert(!sched_preempts_locked(&q, &n[2], 0));
+	ck_assert_ptr_eq(sched_first_locked(&q), &n[1]);
 }
 END_TEST
 
@@ -230,5 +263,5 @@ END_TEST
 UNIT_MAIN("sched_queue", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, scale);
           tcase_add_test(tc, insert_and_remove); tcase_add_test(tc, wraps);
           tcase_add_test(tc, clocks_apart); tcase_add_test(tc, charging);
-          tcase_add_test(tc, placing); tcase_add_test(tc, preempting); tcase_add_test(tc, slices);
-          tcase_add_test(tc, yielding); tcase_add_test(tc, shifting);)
+          tcase_add_test(tc, placing); tcase_add_test(tc, preempting); tcase_add_test(tc, favoured);
+          tcase_add_test(tc, slices); tcase_add_test(tc, yielding); tcase_add_test(tc, shifting);)

@@ -25,7 +25,13 @@ START_TEST(table)
 	s->halted_ticks = 77;
 	s->injected_interrupts = 5;
 	s->injected_exceptions = 6;
+	vm->vcpus[0]->sched.stats = (struct sched_stats){
+	        .run_ns = 7999999, .wait_ns = 1000000, .switches = 12, .migrations = 4};
 	stats_log(vm);
+	ck_assert_uint_eq(
+	        fake_log_count("ran 7 ms, waited for a CPU 1 ms; loaded 12 times, moved 4 "
+	                       "times"),
+	        1);
 	ck_assert_uint_eq(fake_log_count("vm fake vCPU 0: 8 exits; ticks: guest 12003, host 4001 "
 	                                 "(25.0 %)"),
 	        1);

@@ -249,7 +249,7 @@ static struct sched_node *choose_locked(struct sched_queue *q, struct vcpu *prev
 			other = sched_yield_to_locked(q, &prev->sched, same_vm);
 		}
 	}
-	return other ? other : q->head;
+	return other ? other : sched_first_locked(q);
 }
 
 /* Who is next, and until when; NULL = nobody. prev: who ran here until now, or NULL. */

@@ -69,6 +69,9 @@ void sched_remove_locked(struct sched_queue *q, struct sched_node *n, uint64_t n
 		q->tail = n->prev;
 	}
 	n->next = n->prev = NULL;
+	if (q->favoured == n) {
+		q->favoured = NULL;
+	}
 	/* Another CPU may have read its clock a little earlier. */
 	if (now_ns > n->since_ns) {
 		n->stats.wait_ns += now_ns - n->since_ns;
@@ -115,17 +118,31 @@ void sched_place_locked(const struct sched_queue *q, struct sched_node *n, uint6
 	}
 }
 
-bool sched_preempts_locked(const struct sched_queue *q, const struct sched_node *n, uint64_t now_ns)
+bool sched_preempts_locked(struct sched_queue *q, struct sched_node *n, uint64_t now_ns)
 {
 	const struct sched_node *c = q->current;
-	uint64_t used;
+	uint64_t at;
 
 	if (!c) {
 		return false;
 	}
-	used = now_ns > q->started_ns ? sched_scaled(c, now_ns - q->started_ns) : 0;
-	return sched_ahead(c->vruntime + used, n->vruntime) >
-	       (int64_t)sched_scaled(n, SCHED_PREEMPT_NS);
+	at = c->vruntime;
+	at += now_ns > q->started_ns ? sched_scaled(c, now_ns - q->started_ns) : 0;
+	if (sched_ahead(q->vtime, at) > 0) {
+		at = q->vtime;
+	}
+	if (sched_ahead(at, n->vruntime) <= (int64_t)sched_scaled(n, SCHED_PREEMPT_NS)) {
+		return false;
+	}
+	if (!q->favoured || sched_ahead(q->favoured->vruntime, n->vruntime) > 0) {
+		q->favoured = n;
+	}
+	return true;
+}
+
+struct sched_node *sched_first_locked(const struct sched_queue *q)
+{
+	return q->favoured ? q->favoured : q->head;
 }
 
 struct sched_node *sched_yield_to_locked(struct sched_queue *q, struct sched_node *n,

@@ -63,6 +63,7 @@ struct sched_queue {
 	struct spinlock lock;
 	struct sched_node *head, *tail; /* [lock] by vruntime; the oldest of equals first */
 	struct sched_node *current;     /* [lock] runs; not in the list */
+	struct sched_node *favoured;    /* [lock] woken, runs next; NULL = the first */
 	uint64_t started_ns;            /* [lock] since when current has not been charged */
 	uint64_t vtime;                 /* [lock], read anywhere */
 	uint32_t waiting;               /* [lock], read anywhere: nodes in the list */
@@ -88,9 +89,15 @@ void sched_charge_locked(struct sched_queue *q, uint64_t now_ns);
  * clock, at most credit_ns behind. Before sched_insert_locked(). */
 void sched_place_locked(const struct sched_queue *q, struct sched_node *n, uint64_t credit_ns);
 
-/* n was just inserted: is it far enough behind the running one to take its place? */
-bool sched_preempts_locked(
-        const struct sched_queue *q, const struct sched_node *n, uint64_t now_ns);
+/*
+ * n woke up and was just inserted: is it far enough behind the running one, or the CPU's clock, to
+ * take its place? Then it is the next. The clock counts, because one that another CPU left behind
+ * is made up for here at the expense of all, but not of those that sleep most of the time.
+ */
+bool sched_preempts_locked(struct sched_queue *q, struct sched_node *n, uint64_t now_ns);
+
+/* Whose turn is next; NULL = nobody waits. */
+struct sched_node *sched_first_locked(const struct sched_queue *q);
 
 /* 'n' would like another to run: the next one waiting after it, or NULL. It loses the credit it
  * would otherwise pile up. prefer(x, n): x should come first if the order nearly allows it. */

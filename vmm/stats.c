@@ -37,6 +37,11 @@ static void log_vcpu(const struct vcpu *vcpu)
 	         "exceptions: %llu",
 	        (unsigned long long)s->halted_ticks, (unsigned long long)s->injected_interrupts,
 	        (unsigned long long)s->injected_exceptions);
+	log_info("  ran %llu ms, waited for a CPU %llu ms; loaded %llu times, moved %llu times",
+	        (unsigned long long)vcpu->sched.stats.run_ns / 1000000,
+	        (unsigned long long)vcpu->sched.stats.wait_ns / 1000000,
+	        (unsigned long long)vcpu->sched.stats.switches,
+	        (unsigned long long)vcpu->sched.stats.migrations);
 	log_info("  %-14s %12s %7s %14s %10s", "exit", "count", "share", "ticks", "each");
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
 		uint64_t n = s->exits[i].count;
