@@ -10,6 +10,7 @@ void main(void);
 #define TICK_HZ 100U
 #define IRQ0_VECTOR 0x20
 #define PIT_HZ 1193182U
+#define NOTHING 0xf0000000UL /* no memory, no device */
 
 static void start_ticks(void)
 {
@@ -65,6 +66,10 @@ static void obey(uint8_t key)
 		put_string("triple fault\n");
 		triple_fault();
 		break;
+	case 'k':
+		put_string("into nothing\n");
+		((void (*)(void))NOTHING)();
+		break;
 	default:
 		put_string("key ");
 		put_hex(key);
@@ -78,7 +83,7 @@ void main(void)
 
 	put_string(
 	        "beat: keys: p power off, h sleep with interrupts off, s spin with interrupts off, "
-	        "t triple fault\n");
+	        "t triple fault, k jump to where nothing is\n");
 	start_ticks();
 	for (;;) {
 		cli();

@@ -80,6 +80,109 @@ def lists_and_figures(t):
         t.check(out.strip() and not re.search("(?m)^error:", out), f"{command} says {out!r}")
 
 
+def looks_inside(t):
+    """vcpu, irq, dev and trace, of guests that run on meanwhile."""
+    for command, lines in INSIDE:
+        out = ask(t, command)
+        for line in lines:
+            t.check_match("(?m)^" + line, out, command)
+    # beat sleeps until a tick and ends it at the 8259: that is all it does.
+    out = ask(t, "vcpu beat 0")
+    t.check(out.count(" s ago  ") == 16, f"vcpu beat 0: not 16 last exits: {out!r}")
+    ask(t, "trace beat on io,hlt")
+    t.send_line("stat -f beat")
+    t.expect(r"(?m)^time: ", 30)
+    t.send("q")
+    t.expect(MONITOR, 10)
+    out = ask(t, "trace beat show 30")
+    lines = re.findall(
+        r"(?m)^ +\d+\.\d{6}  0 (io|hlt) +(.*?) +rip ([0-9a-f]+) guest \d+ host \d+( away \d+)?$",
+        out,
+    )
+    t.check(len(lines) == 30, f"trace beat show 30 has {len(lines)} lines: {out!r}")
+    for kind, what, away in (
+        ("io", "out 0x20/1 0x20", ""),
+        ("io", "in 0x3fd/1 = 0x60", ""),
+        ("hlt", "", " away"),
+    ):
+        t.check(
+            any(k == kind and w == what and a.startswith(away) for k, w, _, a in lines),
+            f"no {kind} {what}{away} in the trace: {out!r}",
+        )
+    t.check_match("^trace of beat: off, ", ask(t, "trace beat off"), "trace beat off")
+    out = ask(t, "trace beat show")
+    t.check(out.count(" rip ") == 20, f"what was traced is gone: {out!r}")
+
+
+# Commands that look into a VM, and how lines of their answers begin.
+INSIDE = (
+    (
+        "vcpu beat",
+        (
+            r"vm beat vCPU 0: \w+ on CPU 1; 64-bit mode, CPL 0, RIP [0-9a-f]+$",
+            r"  last exit: +\d+\.\d{6} s ago  \w+",
+        ),
+    ),
+    (
+        "vcpu beat 0",
+        (
+            r"  RAX [0-9a-f]{16}  RBX ",
+            r"  RIP [0-9a-f]{16}  RFLAGS [0-9a-f]{8}: ",
+            r"  CR0 [0-9a-f]{8}: PE .*PG$",
+            r"  EFER [0-9a-f]{8}: .*LME LMA",
+            r"  CS +[0-9a-f]{4} base 0{16} .*code, 64-bit",
+            r"  pending event: ",
+            r"  blocked:",
+            r"  microseconds: in the guest \d+",
+            r"   .* s ago  hlt",
+            r"   .* s ago  io +out 0x20/1 0x20$",
+        ),
+    ),
+    ("vcpu debian 0 all", (r"  local APIC 0: ", r"  GUEST_RIP ", r"  exit reason \d+ \(")),
+    ("vcpu spare", (r"vm spare vCPU 0: stopped",)),
+    ("vcpu debian 1", (r"error: debian has vCPUs 0 to 0$",)),
+    (
+        "irq beat",
+        (
+            r"  line  2: 1 source , level [01] \(sources 0[01]\), raised \d+ times$",
+            r"master IRR [0-9a-f]{2} ISR [0-9a-f]{2} IMR fe,",
+            r"  local APIC 0: xAPIC at fee00000",
+        ),
+    ),
+    ("irq debian", (r"  pin  4: open   vector [0-9a-f]{2} ", r"    timer: TSC deadline, ")),
+    (
+        "dev debian",
+        (r" +com1 +16550 serial port; ports 3f8-3ff; line 4$", r" +IER [0-9a-f]{2} IIR "),
+    ),
+    ("dev debian com1", (r"com1 ", r"IER ", r"  FCR [0-9a-f]{2} SCR ")),
+    ("dev debian lpt", (r"error: debian has no device 'lpt' \('dev debian' names them\)$",)),
+    ("trace beat", (r"trace of beat: off, 0 exits, 0 of them written over$",)),
+    ("trace beat on disk", (r"error: there is no kind of exit 'disk'",)),
+    ("trace beat on io,hlt", (r"trace of beat: on, 0 exits", r"  kinds: io hlt$")),
+)
+
+
+def killed_by_itself(t):
+    """What a guest did that had to be killed is in the log."""
+    t.send_line("console spare")
+    t.expect(r"(?m)^beat \d+$", 20)
+    t.send("k")
+    dump = t.expect(
+        r"vm spare killed: instruction fetch outside its memory((?s:.*?))vm spare: .*killed", 60
+    )[1]
+    for words in (
+        "this exit: memory x 0xf0000000",
+        "RIP 00000000f0000000",
+        "last exits, the newest last",
+        "ago  memory       x 0xf0000000",
+        "ago  io           out 0x3f8/1",
+        "local APIC 0:",
+        "exit reason 48 (EPT violation)",
+        "GUEST_CR3 ",
+    ):
+        t.check(words in dump, f"the dump of a killed VM lacks '{words}': {dump!r}")
+
+
 def nonsense(t):
     for line, answer in (
         ("vm lst", r"^error: unknown command 'vm lst' \(did you mean 'vm list'\?\)$"),
@@ -180,6 +283,9 @@ def lives(t):
     t.send(" ")
     t.expect(MONITOR, 10)
     t.check_match(r"^spare: off", ask(t, "vm kill spare"), "vm kill of a VM that hangs")
+    ask(t, "vm start spare")
+    killed_by_itself(t)
+    enter(t)
 
 
 def stops(t):
@@ -202,6 +308,7 @@ def monitor(t):
     linux.wait_shell(t)
     enter(t)
     lists_and_figures(t)
+    looks_inside(t)
     nonsense(t)
     pauses(t)
     lives(t)
