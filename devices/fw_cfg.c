@@ -398,6 +398,6 @@ void fw_cfg_reset(struct fw_cfg *f)
 
 void fw_cfg_dump(const struct fw_cfg *f, struct out *out)
 {
-	out_print(out, "fw_cfg: key %04x offset %u, %u files%s\n", f->s.key, f->s.offset,
-	        n_files(f), f->s.busy ? ", transfer in progress" : "");
+	out_print(out, "key %04x offset %u, %u files%s\n", f->s.key, f->s.offset, n_files(f),
+	        f->s.busy ? ", transfer in progress" : "");
 }

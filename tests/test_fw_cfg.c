@@ -533,7 +533,7 @@ START_TEST(dump)
 {
 	item(5, 1);
 	fw_cfg_dump(&f, &out_log);
-	ck_assert_uint_eq(fake_log_count("fw_cfg: key 0005 offset 1, 1 files"), 1);
+	ck_assert_uint_eq(fake_log_count("key 0005 offset 1, 1 files"), 1);
 }
 END_TEST
 

@@ -100,19 +100,25 @@ START_TEST(what_waits)
 	f->regs[REG_RFLAGS] |= RFLAGS_IF;
 	vcpu_dump_events(vcpu, &out_log);
 	says("pending event: none; NMIs waiting: 0");
-	says("blocked:; window asked for:; requests:\n");
+	says("blocked: none\n");
+	says("window asked for: none\n");
+	says("requests: none\n");
 	fake_log_clear();
 	f->regs[REG_RFLAGS] &= ~RFLAGS_IF;
 	f->intr_shadow = f->nmi_blocked = true;
 	vcpu->windows = 3;
 	vcpu->nmi_pending = 2;
-	vcpu->requests = (1ULL << (VCPU_REQ_CALL + 1)) - 1;
+	vcpu->requests = ((1ULL << (VCPU_REQ_YIELD + 1)) - 1) | 1ULL << 40;
+	vcpu->held = BIT64(VCPU_REQ_SIPI);
 	vcpu->pending = (struct event){
 	        .type = EVENT_EXCEPTION, .vector = 14, .has_error = true, .error = 2};
 	vcpu_dump_events(vcpu, &out_log);
 	says("pending event: exception vector 0e error 2; NMIs waiting: 2");
-	says("blocked: IF=0 STI/MOV SS shadow NMI; window asked for: interrupt NMI");
-	says("requests: irq nmi init sipi flush-guest flush-nested stop reset call");
+	says("blocked: IF=0 STI/MOV SS shadow NMI\n");
+	says("window asked for: interrupt NMI\n");
+	says("requests: irq nmi init sipi flush-guest flush-nested stop resume reset call pv timer "
+	     "yield 40\n");
+	says("requests for when it goes on: sipi\n");
 	for (unsigned type = EVENT_EXCEPTION; type <= EVENT_NMI; type++) {
 		vcpu->pending = (struct event){.type = type, .vector = 3};
 		fake_log_clear();

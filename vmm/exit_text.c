@@ -283,9 +283,9 @@ static bool record_line(char line[OUT_LINE_MAX], const struct exit_record *r, ui
 		return false;
 	}
 	exit_text(text, &facts);
-	fmt_print(line, OUT_LINE_MAX, "%3llu.%06llu s ago  %-12s %s",
+	fmt_print(line, OUT_LINE_MAX, "%3llu.%06llu s ago  %-*s%s",
 	        (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000),
-	        exit_kind_names[facts.exit.kind], text);
+	        text[0] ? 13 : 0, exit_kind_names[facts.exit.kind], text);
 	return true;
 }
 

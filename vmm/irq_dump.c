@@ -13,12 +13,16 @@ void irq_dump(struct vm *vm, struct out *out)
 		unsigned levels = __atomic_load_n(&vm->irq.lines[gsi].levels, __ATOMIC_RELAXED);
 		uint64_t rises = __atomic_load_n(&vm->irq.lines[gsi].rises, __ATOMIC_RELAXED);
 
+		unsigned up = 0;
+
 		if (n == 0) {
 			continue;
 		}
-		out_print(out,
-		        "  line %2u: %u source%s, level %u (sources %02x), raised %llu times\n",
-		        gsi, n, n == 1 ? " " : "s", levels != 0, levels, (unsigned long long)rises);
+		for (unsigned i = 0; i < IRQ_MAX_SOURCES; i++) {
+			up += levels >> i & 1;
+		}
+		out_print(out, "  line %2u: level %u, %u of %u sources up, raised %llu times\n",
+		        gsi, levels != 0, up, n, (unsigned long long)rises);
 	}
 	(void)vm->platform_ops->dump(vm, "pic", out);
 	(void)vm->platform_ops->dump(vm, "ioapic", out);

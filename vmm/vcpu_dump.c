@@ -34,13 +34,46 @@ static const struct flag cr4_names[] = {{CR4_VME, "VME"}, {CR4_PVI, "PVI"}, {CR4
 static const struct flag efer_names[] = {
         {EFER_SCE, "SCE"}, {EFER_LME, "LME"}, {EFER_LMA, "LMA"}, {EFER_NXE, "NXE"}, {0, NULL}};
 
-static const struct flag request_names[] = {{BIT64(VCPU_REQ_IRQ), "irq"},
-        {BIT64(VCPU_REQ_NMI), "nmi"}, {BIT64(VCPU_REQ_INIT), "init"},
-        {BIT64(VCPU_REQ_SIPI), "sipi"}, {BIT64(VCPU_REQ_FLUSH_GUEST), "flush-guest"},
-        {BIT64(VCPU_REQ_FLUSH_NESTED), "flush-nested"}, {BIT64(VCPU_REQ_STOP), "stop"},
-        {BIT64(VCPU_REQ_RESET), "reset"}, {BIT64(VCPU_REQ_CALL), "call"}, {0, NULL}};
+static const struct flag block_names[] = {
+        {1, "IF=0"}, {2, "STI/MOV SS shadow"}, {4, "NMI"}, {0, NULL}};
 
-/* " CF ZF"; nothing for 0. */
+static const struct flag window_names[] = {{1, "interrupt"}, {2, "NMI"}, {0, NULL}};
+
+static const char *const request_names[64] = {
+        [VCPU_REQ_IRQ] = "irq",
+        [VCPU_REQ_NMI] = "nmi",
+        [VCPU_REQ_INIT] = "init",
+        [VCPU_REQ_SIPI] = "sipi",
+        [VCPU_REQ_FLUSH_GUEST] = "flush-guest",
+        [VCPU_REQ_FLUSH_NESTED] = "flush-nested",
+        [VCPU_REQ_STOP] = "stop",
+        [VCPU_REQ_RESUME] = "resume",
+        [VCPU_REQ_RESET] = "reset",
+        [VCPU_REQ_CALL] = "call",
+        [VCPU_REQ_PV] = "pv",
+        [VCPU_REQ_TIMER] = "timer",
+        [VCPU_REQ_YIELD] = "yield",
+};
+
+/* " irq nmi"; one without a name by its number. */
+static const char *requests_text(char text[FLAGS_LEN], uint64_t requests)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; i < 64 && used < FLAGS_LEN; i++) {
+		if (!(requests >> i & 1)) {
+			continue;
+		}
+		if (request_names[i]) {
+			used += fmt_print(text + used, FLAGS_LEN - used, " %s", request_names[i]);
+		} else {
+			used += fmt_print(text + used, FLAGS_LEN - used, " %u", i);
+		}
+	}
+	return used ? text : " none";
+}
+
+/* " CF ZF" */
 static const char *flags_text(char text[FLAGS_LEN], const struct flag *names, uint64_t value)
 {
 	size_t used = 0;
@@ -51,7 +84,7 @@ static const char *flags_text(char text[FLAGS_LEN], const struct flag *names, ui
 			used += fmt_print(text + used, FLAGS_LEN - used, " %s", names->name);
 		}
 	}
-	return text;
+	return used ? text : " none";
 }
 
 static const char *mode_of(struct vcpu *vcpu)
@@ -168,6 +201,7 @@ void vcpu_dump_events(struct vcpu *vcpu, struct out *out)
 	};
 	const struct event *e = &vcpu->pending;
 	char text[FLAGS_LEN];
+	uint64_t blocked;
 
 	if (e->type == EVENT_NONE) {
 		out_print(out, "  pending event: none; NMIs waiting: %u\n", vcpu->nmi_pending);
@@ -176,13 +210,17 @@ void vcpu_dump_events(struct vcpu *vcpu, struct out *out)
 		        types[e->type], e->vector, e->has_error ? "" : "none ", e->error,
 		        vcpu->nmi_pending);
 	}
-	out_print(out, "  blocked:%s%s%s; window asked for:%s%s; requests:%s\n",
-	        cpu_virt->get_reg(vcpu, REG_RFLAGS) & RFLAGS_IF ? "" : " IF=0",
-	        cpu_virt->in_intr_shadow(vcpu) ? " STI/MOV SS shadow" : "",
-	        cpu_virt->nmi_blocked(vcpu) ? " NMI" : "", vcpu->windows & 1 ? " interrupt" : "",
-	        vcpu->windows & 2 ? " NMI" : "",
-	        flags_text(
-	                text, request_names, __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)));
+	blocked = (cpu_virt->get_reg(vcpu, REG_RFLAGS) & RFLAGS_IF ? 0 : 1U) |
+	          (cpu_virt->in_intr_shadow(vcpu) ? 2U : 0) |
+	          (cpu_virt->nmi_blocked(vcpu) ? 4U : 0);
+	out_print(out, "  blocked:%s\n", flags_text(text, block_names, blocked));
+	out_print(out, "  window asked for:%s\n", flags_text(text, window_names, vcpu->windows));
+	out_print(out, "  requests:%s\n",
+	        requests_text(text, __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)));
+	if (vcpu->held) {
+		out_print(out, "  requests for when it goes on:%s\n",
+		        requests_text(text, vcpu->held));
+	}
 }
 
 static const char *state_name(const struct vcpu *vcpu)
