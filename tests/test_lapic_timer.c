@@ -4,6 +4,7 @@
 #include "tests/fake/fake.h"
 #include "tests/unit.h"
 #include "vmm/hw/clock.h"
+#include "vmm/hw/pcpu.h"
 #include "vmm/lapic.h"
 #include "vmm/lapic_regs.h"
 
@@ -22,6 +23,7 @@ static void setup(void)
 	*fake_caps() = (struct virt_caps){0};
 	fake_clock_set(NOW);
 	vm = fake_vm(1 << 20, 1);
+	pcpu_this()->loaded = vm->vcpus[0];
 	apic = &vm->vcpus[0]->lapic;
 	lapic_write(apic, LAPIC_SVR, 0x1ff);
 	lapic_write(apic, LAPIC_TIMER_DIVIDE, BY_1);

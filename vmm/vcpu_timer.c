@@ -15,10 +15,13 @@ static void fire(struct timer *timer)
 	if (__atomic_load_n(&t->vcpu->state, __ATOMIC_RELAXED) == VCPU_STOPPED) {
 		return; /* vcpu_timers_resume() makes up for it */
 	}
-	if (!sched_shared(&t->vcpu->sched) || pcpu_this()->loaded == t->vcpu) {
+	if (pcpu_this()->loaded == t->vcpu) {
 		t->fn(t);
 	} else {
-		/* Another CPU may take it over, or run it already. */
+		/*
+		 * Another CPU may take it over, or run it already. And a periodic timer that waits
+		 * for its vCPU's turn costs those whose turn it is one call, not one a period.
+		 */
 		__atomic_store_n(&t->due, 1, __ATOMIC_RELEASE);
 		vcpu_request(t->vcpu, VCPU_REQ_TIMER);
 	}
