@@ -254,6 +254,51 @@ START_TEST(vm_requests_and_turns)
 }
 END_TEST
 
+/* Waiting interrupts have their moment in each turn, not only in sleep. */
+START_TEST(interrupts_come_in_between)
+{
+	sched_wake(vm->vcpus[0]);
+	loop(5);
+	ck_assert_uint_eq(fake_host.taken, 5);
+}
+END_TEST
+
+static bool serve_long(uint32_t cpu)
+{
+	uint64_t start = clock_now();
+
+	(void)cpu;
+	fake_clock_set(start + 3000000);
+	sched_charge(vm->vcpus[2], 3000000);
+	return false;
+}
+
+static void use_1ms(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	fake_clock_set(clock_now() + 1000000);
+}
+
+/* What is done for a VM between the turns is its own time, not that of whoever ran before. */
+START_TEST(work_between_turns)
+{
+	struct sched_stats runs, served_one;
+
+	fake_clock_set(1000);
+	sched_wake(vm->vcpus[0]);
+	on_run = use_1ms;
+	on_serve = serve_long;
+	loop(4);
+	sched_get_stats(vm->vcpus[0], &runs);
+	sched_get_stats(vm->vcpus[2], &served_one);
+	ck_assert_uint_eq(runs.run_ns, 4 * 1000000);
+	ck_assert_uint_eq(served_one.run_ns, 4 * 3000000);
+	/* When it wants to run, it is behind. */
+	ck_assert_int_gt(
+	        sched_ahead(vm->vcpus[2]->sched.vruntime, vm->vcpus[0]->sched.vruntime), 0);
+}
+END_TEST
+
 /* --- several CPUs: CPU 0 runs the test, the others are played --- */
 
 static void release(struct vcpu *vcpu)
@@ -454,6 +499,7 @@ UNIT_MAIN("sched", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc
           tcase_add_test(tc, halted_ones_leave); tcase_add_test(tc, woken_while_it_leaves);
           tcase_add_test(tc, one_wakes_another); tcase_add_test(tc, other_cpus);
           tcase_add_test(tc, a_timer_ends_the_sleep); tcase_add_test(tc, vm_requests_and_turns);
+          tcase_add_test(tc, interrupts_come_in_between); tcase_add_test(tc, work_between_turns);
           tcase_add_test(tc, shared_ones_leave_no_trace); tcase_add_test(tc, missing_cpus);
           tcase_add_test(tc, woken_one_goes_first); tcase_add_test(tc, yield);
           tcase_add_test(tc, yield_alone); tcase_add_test(tc, a_sleeping_cpu_is_preferred);

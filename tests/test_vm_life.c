@@ -8,6 +8,7 @@
 #include "vmm/hw/clock.h"
 #include "vmm/lib/err.h"
 #include "vmm/pv.h"
+#include "vmm/sched.h"
 #include "vmm/vm_timer.h"
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static struct cpu_virt_ops ops;
 static struct vm other; /* a second one where a test needs it */
 static char trace[256];
 static int load_error, tables_error;
+static uint64_t load_ns;
 
 static void note(const char *what)
 {
@@ -30,6 +32,7 @@ int guest_load(struct vm *who)
 	uint64_t left;
 
 	note("load");
+	fake_clock_set(clock_now() + load_ns);
 	/* Into clean memory, by a boot vCPU that is loaded and reset. */
 	ck_assert_int_eq(gmem_read(&who->mem, gpa(0x5000), &left, sizeof(left)), 0);
 	ck_assert_uint_eq(left, 0);
@@ -255,6 +258,30 @@ START_TEST(reset)
 	ck_assert_uint_eq(vm->requests, 0);
 	/* Its TSC begins anew. */
 	ck_assert_uint_eq(clock_tsc() + vm->tsc_offset, 0);
+}
+END_TEST
+
+/* A triple fault as the first instruction: the log is not the guest's to fill, nor is the time. */
+START_TEST(resets_without_end)
+{
+	struct sched_stats before, after;
+
+	sched_get_stats(vm->vcpus[0], &before);
+	fake_log_clear();
+	load_ns = 100000;
+	for (unsigned i = 0; i < 1000; i++) {
+		trace[0] = '\0';
+		vm_request(vm, VM_REQ_RESET, "triple fault");
+		all_stop();
+		ck_assert(serve());
+		fake_clock_advance(900000);
+	}
+	load_ns = 0;
+	/* 20 at once and two a second, each with a word about those left out. */
+	ck_assert_uint_ge(fake_log_count("reset (triple fault)"), 20);
+	ck_assert_uint_le(fake_log_count("vm fake: "), 20 + 2 * 3);
+	sched_get_stats(vm->vcpus[0], &after);
+	ck_assert_uint_ge(after.run_ns, before.run_ns + 1000 * 100000);
 }
 END_TEST
 
@@ -873,7 +900,8 @@ END_TEST
 UNIT_MAIN("vm_life", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, a_request_stops_everybody); tcase_add_test(tc, it_waits_for_all);
           tcase_add_test(tc, only_at_home); tcase_add_test(tc, reset);
-          tcase_add_test(tc, old_requests); tcase_add_test(tc, start_up_ipis_find_their_way);
+          tcase_add_test(tc, resets_without_end); tcase_add_test(tc, old_requests);
+          tcase_add_test(tc, start_up_ipis_find_their_way);
           tcase_add_test(tc, another_vcpu_was_loaded); tcase_add_test(tc, first_start);
           tcase_add_test(tc, many_lives); tcase_add_test(tc, memory_in_pieces);
           tcase_add_test(tc, ended_while_it_starts); tcase_add_test(tc, paravirtual_interface);

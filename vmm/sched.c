@@ -359,6 +359,25 @@ void sched_load(struct vcpu *vcpu)
 	switch_to(cpu, vcpu);
 }
 
+void sched_charge(struct vcpu *vcpu, uint64_t ns)
+{
+	struct sched_queue *q = &queues[pcpu_this()->index];
+	struct sched_node *n = &vcpu->sched;
+	uint64_t now = clock_now();
+
+	spin_lock(&q->lock);
+	if (q->current && q->current != n) {
+		q->started_ns += ns < now - q->started_ns ? ns : now - q->started_ns;
+	}
+	spin_unlock(&q->lock);
+
+	q = lock_queue_of(vcpu);
+	n->stats.run_ns += ns;
+	n->vruntime += sched_scaled(n, ns);
+	/* If it waits already it keeps its place this once. */
+	spin_unlock(&q->lock);
+}
+
 /* --- the loop --- */
 
 /* Nothing to run: sleep until an interrupt, at the latest until the next timer. */
@@ -397,6 +416,11 @@ __noreturn void sched_loop(struct pcpu *cpu)
 		uint64_t now = clock_now(), end_ns = 0;
 		bool again;
 
+		/*
+		 * They exit a guest whatever it does; but in Bochs not one that keeps interrupts
+		 * off, and the console would be dead beside it.
+		 */
+		cpu_take_interrupts();
 		timer_run_due(cpu->index, now);
 		again = vm_serve_requests(cpu->index);
 		balance(cpu->index, now);

@@ -44,6 +44,12 @@ bool sched_released(const struct vcpu *vcpu, uint32_t cpu);
 /* Load a stopped vCPU into the calling CPU, its VM's home. */
 void sched_load(struct vcpu *vcpu);
 
+/*
+ * Its VM has used the calling CPU for so long, outside of anybody's turn: the time is this vCPU's,
+ * and not that of whoever ran there before.
+ */
+void sched_charge(struct vcpu *vcpu, uint64_t ns);
+
 /* Figures, up to now. Any CPU. */
 void sched_get_stats(struct vcpu *vcpu, struct sched_stats *stats);
 void sched_get_cpu_stats(uint32_t cpu, struct sched_cpu_stats *stats);

@@ -378,8 +378,7 @@ static void carry_out_alive(struct vm *vm, uint32_t req)
 	case VM_RUNNING:
 	case VM_PAUSED:
 		if (req & BIT(VM_REQ_RESET)) {
-			log_info(
-			        "vm %s: reset (%s)", vm->config->name, reason_of(vm, VM_REQ_RESET));
+			vm_log(vm, LOG_INFO, "reset (%s)", reason_of(vm, VM_REQ_RESET));
 			begin_start(vm, pause_it || (vm->state == VM_PAUSED && !resume_it));
 		} else if (vm->state == VM_PAUSED) {
 			if (resume_it) {
@@ -468,14 +467,26 @@ static bool serve(struct vm *vm)
 	return done;
 }
 
+static bool has_work(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->requests, __ATOMIC_SEQ_CST) || vm->state == VM_STARTING;
+}
+
 bool vm_serve_requests(uint32_t cpu)
 {
 	bool again = false;
 
 	for (unsigned i = 0; i < n_vms; i++) {
-		if (vms[i]->home_cpu == cpu && serve(vms[i])) {
-			again = true;
+		struct vm *vm = vms[i];
+		uint64_t start_ns;
+
+		if (vm->home_cpu != cpu || !has_work(vm)) {
+			continue;
 		}
+		start_ns = clock_now();
+		again |= serve(vm);
+		/* Resets are the guest's to ask for, as often as it likes: in its own time. */
+		sched_charge(vm->vcpus[0], clock_now() - start_ns);
 	}
 	return again;
 }

@@ -71,6 +71,11 @@ void cpu_fxrstor(const void *area)
 	fake_host.fxrstors++;
 }
 
+void cpu_take_interrupts(void)
+{
+	fake_host.taken++;
+}
+
 void cpu_idle(void)
 {
 	fake_host.idles++;

@@ -21,6 +21,7 @@ struct fake_host {
 	uint64_t last_xmask;
 	void (*on_idle)(void); /* cpu_idle(); NULL = the end */
 	unsigned idles;
+	unsigned taken; /* calls of cpu_take_interrupts() */
 };
 
 extern struct fake_host fake_host;

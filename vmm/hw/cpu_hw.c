@@ -95,6 +95,11 @@ void cpu_idle(void)
 	asm volatile("sti; hlt; cli" ::: "memory");
 }
 
+void cpu_take_interrupts(void)
+{
+	asm volatile("sti; nop; cli" ::: "memory");
+}
+
 __noreturn void cpu_halt_forever(void)
 {
 	for (;;) {

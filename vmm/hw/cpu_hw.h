@@ -27,6 +27,8 @@ void cpu_cli(void);
 void cpu_sti(void);
 /* STI; HLT; CLI: waits for an interrupt, which is handled before this returns. */
 void cpu_idle(void);
+/* Interrupts on for a moment: those that wait are handled. */
+void cpu_take_interrupts(void);
 /* For ever, with interrupts off. */
 __noreturn void cpu_halt_forever(void);
 
