@@ -66,6 +66,7 @@ void lapic_reset(struct lapic *apic, bool power_on)
 	apic->tmr_changed = false;
 	apic->tpr_threshold = 0;
 	memset(apic->regs, 0, PAGE_SIZE);
+	apic->irr_words = apic->isr_words = apic->hw_delivery ? 0xff : 0;
 	lapic_set_identity(apic);
 	lapic_set(apic, LAPIC_VERSION, LAPIC_VERSION_VALUE);
 	lapic_set(apic, LAPIC_DFR, ~0U);
@@ -178,7 +179,7 @@ static void accept_word(struct lapic *apic, uint32_t i, uint32_t bits, uint32_t 
 	uint32_t tmr = lapic_get(apic, LAPIC_TMR + i * 16);
 	uint32_t new_tmr = (tmr & ~bits) | (level & bits);
 
-	lapic_set(apic, LAPIC_IRR + i * 16, lapic_get(apic, LAPIC_IRR + i * 16) | bits);
+	lapic_word_put(apic, LAPIC_IRR, i, lapic_get(apic, LAPIC_IRR + i * 16) | bits);
 	if (new_tmr != tmr) {
 		lapic_set(apic, LAPIC_TMR + i * 16, new_tmr);
 		apic->tmr_changed = true;

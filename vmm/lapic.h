@@ -67,6 +67,9 @@ struct lapic {
 	uint32_t extint_gate; /* [a] 1 = the PIC's output reaches this vCPU; written by the owner */
 	uint32_t esr_pending; /* [a] errors since the last ESR write */
 	uint32_t attention;   /* (v) 1 = IRR, ISR or TPR changed: look before the next entry */
+	/* (v) Bit n: of vectors 32n to 32n + 31 one may be set in IRR, in ISR; all ones while
+	 * hw_delivery. */
+	uint8_t irr_words, isr_words;
 	uint8_t tpr_threshold;    /* (v) as given to the back end */
 	bool tmr_changed;         /* (v) since eoi_exits was given to the back end */
 	bool hw_delivery;         /* (v) the processor delivers and ends interrupts itself */

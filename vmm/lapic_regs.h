@@ -79,24 +79,38 @@ static inline bool lapic_vector_test(const struct lapic *apic, uint32_t array, u
 	return lapic_get(apic, lapic_vector_offset(array, vector)) >> (vector & 31) & 1;
 }
 
-static inline void lapic_vector_put(struct lapic *apic, uint32_t array, unsigned vector, bool on)
+/* One register of IRR or ISR, n = 0-7; and the note that it may have a vector. */
+static inline void lapic_word_put(struct lapic *apic, uint32_t array, unsigned n, uint32_t word)
 {
-	uint32_t offset = lapic_vector_offset(array, vector);
-	uint32_t bit = 1U << (vector & 31);
-	uint32_t word = lapic_get(apic, offset);
+	uint8_t *words = array == LAPIC_IRR ? &apic->irr_words : &apic->isr_words;
+	unsigned others = *words & ~(1U << n);
 
-	lapic_set(apic, offset, on ? word | bit : word & ~bit);
+	lapic_set(apic, array + n * 16, word);
+	*words = (uint8_t)(others | (word != 0 ? 1U << n : 0) | (apic->hw_delivery ? 0xffU : 0));
 }
 
-/* The highest vector of an array, -1 = none. */
+/* IRR or ISR. */
+static inline void lapic_vector_put(struct lapic *apic, uint32_t array, unsigned vector, bool on)
+{
+	uint32_t bit = 1U << (vector & 31);
+	uint32_t word = lapic_get(apic, lapic_vector_offset(array, vector));
+
+	lapic_word_put(apic, array, vector / 32, on ? word | bit : word & ~bit);
+}
+
+/* The highest vector of IRR or ISR, -1 = none. */
 static inline int lapic_vector_highest(const struct lapic *apic, uint32_t array)
 {
-	for (int i = 7; i >= 0; i--) {
-		uint32_t word = lapic_get(apic, array + (uint32_t)i * 16);
+	uint32_t words = array == LAPIC_IRR ? apic->irr_words : apic->isr_words;
+
+	while (words != 0) {
+		unsigned n = bit_last(words);
+		uint32_t word = lapic_get(apic, array + n * 16);
 
 		if (word != 0) {
-			return i * 32 + (int)bit_last(word);
+			return (int)(n * 32 + bit_last(word));
 		}
+		words &= ~(1U << n);
 	}
 	return -1;
 }
