@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian's kernel as a guest: configuration, waiting for its shell, judging its log."""
 
+import glob
 import os
 import re
+import shutil
 import subprocess
 import threading
 
@@ -63,6 +65,24 @@ cmdline = {cmdline}
 """
         + more
     )
+
+
+def initramfs(t, *modules):
+    """The usual one with modules of Debian's cloud kernel in it; returns its path."""
+    root, out = t.path("root"), t.path("initrd.img")
+    os.makedirs(root)
+    for module in modules:
+        found = glob.glob(t.built(f"guest/modules-cloud/**/{module}.ko"), recursive=True)
+        if len(found) != 1:
+            raise Failed(f"{module}.ko is not in the kernel's package: {found}")
+        shutil.copy(found[0], root)
+    subprocess.run(
+        [os.path.join(REPO, "tests", "machine", "mkinitramfs.sh"), out, root],
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    shutil.rmtree(root)
+    return out
 
 
 def wait_shell(t, timeout=240):

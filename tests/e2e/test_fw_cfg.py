@@ -1,36 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Linux's own driver finds fw_cfg by ACPI and reads what it offers."""
 
-import glob
-import os
-import shutil
-import subprocess
-
 import linux
-from harness import BUILD, REPO, Failed
-
-
-def initramfs(t):
-    """The usual one with Debian's module in it; returns its path."""
-    found = glob.glob(os.path.join(BUILD, "guest/modules-cloud/**/qemu_fw_cfg.ko"), recursive=True)
-    if len(found) != 1:
-        raise Failed(f"qemu_fw_cfg.ko is not in the kernel's package: {found}")
-    root, out = t.path("root"), t.path("initrd.img")
-    os.makedirs(root)
-    shutil.copy(found[0], root)
-    subprocess.run(
-        [os.path.join(REPO, "tests", "machine", "mkinitramfs.sh"), out, root],
-        stdin=subprocess.DEVNULL,
-        check=True,
-    )
-    shutil.rmtree(root)
-    return out
 
 
 def fw_cfg_driver(t):
     """qemu_fw_cfg binds to QEMU0002, and its files are those of docs/hardware.md."""
     linux.fetch("cloud")
-    linux.add_vm(t, initrd=initramfs(t))
+    linux.add_vm(t, initrd=linux.initramfs(t, "qemu_fw_cfg"))
     t.boot()
     linux.wait_shell(t)
     t.shell("insmod /qemu_fw_cfg.ko")
