@@ -7,6 +7,16 @@ bench: ## figures: build/bench/*.csv and docs/benchmarks.md; QUICK=1 the latency
 	@$(MAKE) $(QUIET) bench-deps </dev/null
 	@tests/bench/bench.py --loader $(LOADER) $(if $(QUICK),--quick) $(if $(T),--only $(T))
 
+.PHONY: bench-check bench-accept
+bench-check: ## the latency image's instruction counts against tests/bench/limits
+	@MACHINE=bochs tests/machine/deps.sh test </dev/null
+	@$(MAKE) $(QUIET) core loader bench-images </dev/null
+	@tests/bench/bench.py --loader $(LOADER) --check
+
+bench-accept: ## the counts as they are now become the limits: tests/bench/limits
+	@$(MAKE) $(QUIET) core loader bench-images </dev/null
+	@tests/bench/bench.py --loader $(LOADER) --accept
+
 bench-deps: core loader bench-images
 	@$(if $(QUICK),,tests/machine/fetch_kernel.sh cloud)
 	@$(if $(QUICK),,tests/machine/mkinitramfs.sh $(B)/bench/initrd.img tests/bench/root)

@@ -24,6 +24,7 @@ def steps(tier):
         ("unit", ["unit"]),
         ("fuzz", ["fuzz", "SECONDS=" + seconds]),
         ("guest-test", ["guest-test", "TIER=" + tier]),
+        ("bench", ["bench-check"]),
         ("e2e", ["e2e", "TIER=" + tier]),
     ]
 

@@ -737,6 +737,25 @@ START_TEST(writes_after_the_fact)
 }
 END_TEST
 
+/* The note of registers that are not empty agrees with the registers, whatever came and went. */
+START_TEST(highest_of_any_set)
+{
+	uint32_t seed = 1;
+
+	for (unsigned round = 0; round < 4096; round++) {
+		uint32_t array = round & 1 ? LAPIC_IRR : LAPIC_ISR;
+		int highest = -1;
+
+		seed = seed * 1664525U + 1013904223U;
+		lapic_vector_put(apic[0], array, seed >> 24, (seed >> 12 & 3) == 0);
+		for (int v = 0; v < 256; v++) {
+			highest = lapic_vector_test(apic[0], array, (unsigned)v) ? v : highest;
+		}
+		ck_assert_int_eq(lapic_vector_highest(apic[0], array), highest);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lapic");
@@ -749,6 +768,7 @@ int main(void)
 	tcase_add_test(sw, software_disable_masks);
 	tcase_add_test(sw, reset_states);
 	tcase_add_test(sw, highest_first);
+	tcase_add_test(sw, highest_of_any_set);
 	tcase_add_loop_test(sw, priority_table, 0, ARRAY_SIZE(priorities));
 	tcase_add_test(sw, cr8_is_tpr);
 	tcase_add_test(sw, post_asks_once);
@@ -769,6 +789,7 @@ int main(void)
 	tcase_add_test(sw, extint_message);
 	tcase_add_checked_fixture(hw, setup_delivery, NULL);
 	tcase_add_test(hw, delivery_by_the_processor);
+	tcase_add_test(hw, highest_of_any_set);
 	tcase_add_test(hw, self_ipi_beside_delivery);
 	tcase_add_test(hw, writes_after_the_fact);
 	suite_add_tcase(suite, sw);

@@ -17,6 +17,7 @@ import sys
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import harness  # noqa: E402
+import limits  # noqa: E402
 import linux  # noqa: E402
 import report  # noqa: E402
 
@@ -193,12 +194,43 @@ def run(name, function, loader):
     return not result.failures
 
 
+def check_limits(loader, accept):
+    """Run the latency image; compare with tests/bench/limits, or write it. Returns the status."""
+    if not run("latency", latency, loader):
+        print("bench: 0 passed, 1 failed")
+        return 1
+    with open(os.path.join(OUT, "latency.csv"), encoding="ascii") as f:
+        medians = {row["operation"]: int(row["median"]) for row in csv.DictReader(f)}
+    if accept:
+        limits.write(medians)
+        print("written: tests/bench/limits")
+        return 0
+    found = limits.compare(medians, limits.read())
+    enforced = limits.compiler().startswith(limits.COMPILER)
+    for line in found:
+        print(("FAIL " if enforced else "INFO ") + line)
+    if found and enforced:
+        print(
+            "The exit path has become longer. If that is justified: make bench-accept, and say why"
+            " in the commit."
+        )
+    elif found:
+        print(f"Limits are those of gcc {limits.COMPILER}; this is {limits.compiler()}.")
+    failed = len(found) if enforced else 0
+    print(f"bench: {max(len(medians) - failed, 0)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--loader", default=os.path.join(harness.BUILD, "BOOTX64.EFI"))
     parser.add_argument("--quick", action="store_true", help="the latency image only")
+    parser.add_argument("--check", action="store_true", help="compare with tests/bench/limits")
+    parser.add_argument("--accept", action="store_true", help="write tests/bench/limits")
     parser.add_argument("--only", metavar="NAME", choices=BENCHES)
     args = parser.parse_args()
+    if args.check or args.accept:
+        return check_limits(args.loader, args.accept)
     good = True
     for name, (quick, function) in BENCHES.items():
         if (quick or not args.quick) and args.only in (None, name):
