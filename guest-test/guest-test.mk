@@ -47,8 +47,11 @@ $(B)/bench/%.elf: guest-test/lib/image.ld $(GT_LIB)
 $(B)/gt-tools/%.elf: guest-test/lib/image.ld $(GT_LIB)
 	$(GT_LINK)
 
+# The benchmark starts a second vCPU in the way the smp image does.
+GT_EXTRA_latency := guest-test/smp/ap.asm guest-test/smp/cpus.c
+
 define GT_PARTS
-$(B)/$(2)/$(1).elf: $$(patsubst %,$(B)/gt/%.o,$$(wildcard guest-test/$(1)/*.c guest-test/$(1)/*.asm))
+$(B)/$(2)/$(1).elf: $$(patsubst %,$(B)/gt/%.o,$$(wildcard guest-test/$(1)/*.c guest-test/$(1)/*.asm) $$(GT_EXTRA_$(1)))
 endef
 $(foreach image,$(GT_IMAGES),$(eval $(call GT_PARTS,$(image),guest-test)))
 $(foreach image,$(GT_BENCHES),$(eval $(call GT_PARTS,$(image),bench)))

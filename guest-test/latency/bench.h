@@ -25,7 +25,7 @@ struct bench_table {
 	const struct bench *rows;
 	unsigned n;
 };
-extern const struct bench_table exits_table, io_table, irq_table;
+extern const struct bench_table exits_table, io_table, irq_table, second_table;
 #define BENCH_TABLE(array) \
 	{ \
 		array, sizeof(array) / sizeof((array)[0]) \

@@ -41,6 +41,8 @@ OPERATIONS = {
     "hlt-self-ipi": "HLT with a self-IPI pending, to the end of its handler",
     "tsc-deadline-past": "TSC deadline in the past, to the end of its handler",
     "hlt-tsc-deadline": "HLT: from the TSC deadline to the instruction behind",
+    "ipi-to-sleeper": "IPI to the handler of another vCPU that sleeps on the same CPU",
+    "ipi-round-trip": "the same there and back, each asleep meanwhile: two switches",
 }
 
 INTRO = """\
@@ -183,13 +185,13 @@ def row(*cells):
 def latency_text():
     """The table of the latency image as plain text, for the terminal."""
     lines = [f"{'operation':<28}{'min':>8}{'median':>8}{'p99':>8}{'max':>8}"]
-    for name, *values in read("latency"):
+    for name, *values in read("latency") + read("latency_two"):
         lines.append(f"{name:<28}" + "".join(f"{count(float(v)):>8}" for v in values))
     return "\n".join(lines)
 
 
 def latency_section():
-    rows = {name: values for name, *values in read("latency")}
+    rows = {name: values for name, *values in read("latency") + read("latency_two")}
     info = {what: value for what, value in read("latency_info")}
     text = LATENCY.format(samples=count(float(info["samples"])), overhead=info["overhead"])
     order = [name for name in OPERATIONS if name in rows] + [x for x in rows if x not in OPERATIONS]
