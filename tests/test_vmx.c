@@ -307,6 +307,31 @@ START_TEST(registers_change_hands)
 }
 END_TEST
 
+/* Released, it leaves nothing active in this CPU: the next entry, anywhere, is a VMLAUNCH. */
+START_TEST(released_for_another_cpu)
+{
+	struct vmx_vcpu *v = vmx_vcpu(vcpu);
+	unsigned clears = fake_vmx.clears, flushes;
+
+	v->host_rsp = 0x1000;
+	vmx_ops.vcpu_put(vcpu);
+	ck_assert_uint_eq(fake_vmx.clears, clears);
+	vmx_ops.vcpu_release(vcpu);
+	ck_assert_uint_eq(fake_vmx.clears, clears + 1);
+	ck_assert_uint_eq(v->host_rsp, 0);
+	/* Back here, what this CPU remembers of it is still right; after another one, it is not. */
+	flushes = fake_vmx.invvpids;
+	vmx_ops.vcpu_load(vcpu);
+	ck_assert_uint_eq(fake_vmx.invvpids, flushes);
+	vmx_ops.vcpu_put(vcpu);
+	vmx_ops.vcpu_release(vcpu);
+	v->cpu = 1;
+	vmx_ops.vcpu_load(vcpu);
+	ck_assert_uint_eq(fake_vmx.invvpids, flushes + 1);
+	ck_assert_uint_eq(v->cpu, pcpu_this()->index);
+}
+END_TEST
+
 /* All components, whatever the guest's XCR0 says: it may have turned some off with data inside. */
 START_TEST(the_whole_extended_state)
 {
@@ -504,6 +529,7 @@ UNIT_MAIN("vmx", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, 
           tcase_add_test(tc, a_new_vmcs); tcase_add_test(tc, the_l1_cache_is_flushed_by_the_entry);
           tcase_add_loop_test(tc, fields_of_options, 0, ARRAY_SIZE(optional));
           tcase_add_test(tc, without_the_pat_controls); tcase_add_test(tc, registers_change_hands);
+          tcase_add_test(tc, released_for_another_cpu);
           tcase_add_test(tc, the_whole_extended_state);
           tcase_add_test(tc, a_processor_without_xsave);
           tcase_add_test(tc, no_tsc_aux_without_rdtscp); tcase_add_test(tc, reset_of_live_state);
