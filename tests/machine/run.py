@@ -25,7 +25,7 @@ ESCAPE = 0x01  # Ctrl-A
 # The guest's UART holds 16 bytes: send less than that and let it look.
 CHUNK = 8
 CHUNK_PAUSE = 0.01
-PROMPT = rb"(?:[#$] |login: )(?:\x1b\[[0-9;?]*[a-zA-Z])*$"
+PROMPT = rb"(?:[#$] |login: |^candela> |\ncandela> )(?:\x1b\[[0-9;?]*[a-zA-Z])*$"
 # A guest without a prompt gets its input after this many seconds without output.
 QUIET = 20.0
 
@@ -185,7 +185,7 @@ def main():
     if kind == "bochs":
         print(f"Serial line: localhost:{mach.port}. The firmware takes about 15 seconds.")
     if os.isatty(0):
-        print("Press Ctrl-A x to end the run.")
+        print("Press Ctrl-A x to end the run; Ctrl-] for Candela's monitor and back.")
     elif timeout:
         print(f"The run ends when the machine powers off or after {timeout:g} s.")
     else:
