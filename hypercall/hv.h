@@ -111,7 +111,7 @@ void ref_time_init(struct hv_vm *hv);
 hv_msr_read_fn ref_time_read;
 /* 100 ns since the VM was created, by its TSC; the same on every vCPU, and what the page gives. */
 uint64_t hv_reference_time(const struct vm *vm);
-/* The earliest host clock at which hv_reference_time() has reached it; ~0 beyond. */
+/* A host clock at which hv_reference_time() has reached it, give or take one unit; ~0 beyond. */
 uint64_t hv_reference_to_host_ns(const struct vm *vm, uint64_t reference);
 
 /* --- hypercall.c --- */

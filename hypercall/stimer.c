@@ -39,10 +39,10 @@ static void expire(struct stimer *t)
 		t->due = 0;
 		t->config &= ~HV_STIMER_ENABLE;
 	}
-	if (t->config & HV_STIMER_DIRECT) {
-		lapic_post(&t->vcpu->lapic, (uint8_t)vector_of(t->config), false);
-	} else {
+	if (!(t->config & HV_STIMER_DIRECT)) {
 		synic_timer_expired(&hv_vcpu(t->vcpu)->synic, t->index);
+	} else if (lapic_enabled(&t->vcpu->lapic)) {
+		lapic_post(&t->vcpu->lapic, (uint8_t)vector_of(t->config), false);
 	}
 }
 
@@ -67,11 +67,16 @@ static void fired(struct vcpu_timer *timer)
 	}
 }
 
-/* Configuration or count have changed: what was armed is no longer. */
-static void restart(struct stimer *t)
+/* Configuration or count are about to change: what was armed, or waits, is no longer. */
+static void stop(struct stimer *t)
 {
 	vcpu_timer_cancel(&t->timer);
 	t->due = 0;
+	synic_timer_forget(&hv_vcpu(t->vcpu)->synic, t->index);
+}
+
+static void start(struct stimer *t)
+{
 	/* Without a source to send it to, no message can be sent. */
 	if (!(t->config & HV_STIMER_DIRECT) && sint_of(t->config) == 0) {
 		t->config &= ~HV_STIMER_ENABLE;
@@ -135,6 +140,10 @@ bool stimer_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	bool is_count;
 	struct stimer *t = stimer_of(vcpu, msr, &is_count);
 
+	if (!is_count && !config_valid(vcpu, value)) {
+		return false;
+	}
+	stop(t);
 	if (is_count) {
 		t->count = value;
 		if (value == 0) {
@@ -143,12 +152,9 @@ bool stimer_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 			t->config |= HV_STIMER_ENABLE;
 		}
 	} else {
-		if (!config_valid(vcpu, value)) {
-			return false;
-		}
 		t->config = value;
 	}
-	restart(t);
+	start(t);
 	return true;
 }
 

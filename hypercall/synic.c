@@ -110,7 +110,7 @@ static void interrupt_locked(struct synic *synic, uint32_t sint)
 {
 	uint64_t msr = synic->sints[sint].msr;
 
-	if (!(msr & (HV_SINT_MASKED | HV_SINT_POLLING))) {
+	if (!(msr & (HV_SINT_MASKED | HV_SINT_POLLING)) && lapic_enabled(&synic->vcpu->lapic)) {
 		lapic_post(&synic->vcpu->lapic, (uint8_t)(msr & HV_SINT_VECTOR), false);
 	}
 }
@@ -120,7 +120,20 @@ static bool slot_free(struct hv_message *slot)
 	return __atomic_load_n(&slot->type, __ATOMIC_SEQ_CST) == HV_MESSAGE_NONE;
 }
 
-/* While a message waits for a slot, the end of the interrupt is a moment to look again. */
+static bool watched_locked(const struct synic *synic, uint8_t vector)
+{
+	for (uint32_t i = 0; i < HV_SINT_COUNT; i++) {
+		const struct synic_sint *s = &synic->sints[i];
+
+		if (s->watching && (s->msr & HV_SINT_VECTOR) == vector) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* While a message waits for a slot, the end of the interrupt is a moment to look again. Sources
+ * may share a vector. */
 static void watch_locked(struct synic *synic, uint32_t sint, bool on)
 {
 	struct synic_sint *s = &synic->sints[sint];
@@ -128,7 +141,7 @@ static void watch_locked(struct synic *synic, uint32_t sint, bool on)
 
 	if (s->watching != on) {
 		s->watching = on;
-		lapic_watch_eoi(&synic->vcpu->lapic, vector, on);
+		lapic_watch_eoi(&synic->vcpu->lapic, vector, watched_locked(synic, vector));
 	}
 }
 
@@ -176,7 +189,9 @@ int synic_post_message(struct vm *vm, uint32_t vp, uint32_t sint, uint32_t type,
 	        type == HV_MESSAGE_NONE) {
 		return -EINVAL;
 	}
-	memcpy(message.payload, payload, size);
+	if (size > 0) {
+		memcpy(message.payload, payload, size);
+	}
 	spin_lock(&synic->lock);
 	queued = enqueue_locked(synic, sint, &message);
 	if (queued) {
@@ -217,6 +232,16 @@ void synic_timer_expired(struct synic *synic, unsigned timer)
 	synic->timers_waiting |= BIT(timer);
 	deliver_locked(synic, stimer_sint(synic->vcpu, timer));
 	spin_unlock(&synic->lock);
+}
+
+void synic_timer_forget(struct synic *synic, unsigned timer)
+{
+	/* Only the own CPU sets bits, so a clear one stays clear: a guest's tick needs no lock. */
+	if (__atomic_load_n(&synic->timers_waiting, __ATOMIC_RELAXED) & BIT(timer)) {
+		spin_lock(&synic->lock);
+		synic->timers_waiting &= ~BIT(timer);
+		spin_unlock(&synic->lock);
+	}
 }
 
 void synic_eoi(struct synic *synic, uint8_t vector)

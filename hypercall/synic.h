@@ -101,6 +101,8 @@ bool synic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 void synic_eoi(struct synic *synic, uint8_t vector);
 /* A timer of this vCPU expired in message mode; stimer_message() fills it when it is delivered. */
 void synic_timer_expired(struct synic *synic, unsigned timer);
+/* It is being set anew: an expiry that still waits is none any more. */
+void synic_timer_forget(struct synic *synic, unsigned timer);
 void synic_dump(const struct synic *synic, struct out *out);
 
 #endif

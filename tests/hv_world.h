@@ -9,6 +9,7 @@
 #include "tests/unit.h"
 #include "vmm/cpuid_policy.h"
 #include "vmm/hw/clock.h"
+#include "vmm/hw/pcpu.h"
 #include "vmm/x86.h"
 #include <string.h>
 
@@ -16,7 +17,7 @@
 #define WORLD_ARENA 0x1000000ULL
 #define WORLD_TABLES 0x10000ULL /* page tables of the long-mode guest */
 
-/* n vCPUs in 64-bit code at CPL 0, all features of 'features'. */
+/* n vCPUs in 64-bit code at CPL 0, the first of them loaded; the interface with 'features'. */
 static inline struct vm *hv_world(unsigned n_vcpus, uint32_t features)
 {
 	uint64_t pages = hv_memory_pages(n_vcpus);
@@ -41,6 +42,7 @@ static inline struct vm *hv_world(unsigned n_vcpus, uint32_t features)
 		vm->vcpus[i]->state = VCPU_RUNNABLE;
 		lapic_write(&vm->vcpus[i]->lapic, LAPIC_SVR, 0x1ff);
 	}
+	pcpu_this()->loaded = vm->vcpus[0];
 	return vm;
 }
 

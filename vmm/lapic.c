@@ -56,14 +56,17 @@ void lapic_reset(struct lapic *apic, bool power_on)
 	for (unsigned i = 0; i < 4; i++) {
 		__atomic_store_n(&apic->pir[i], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&apic->pir_level[i], 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&apic->eoi_watch[i], 0, __ATOMIC_RELAXED);
+		if (power_on) {
+			__atomic_store_n(&apic->eoi_watch[i], 0, __ATOMIC_RELAXED);
+		}
 		apic->eoi_exits[i] = 0;
 	}
 	__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&apic->extint_msg, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&apic->esr_pending, 0, __ATOMIC_RELAXED);
 	apic->attention = 0;
-	apic->tmr_changed = false;
+	/* Whose end somebody waits for outlives INIT. */
+	apic->tmr_changed = !power_on;
 	apic->tpr_threshold = 0;
 	memset(apic->regs, 0, PAGE_SIZE);
 	apic->irr_words = apic->isr_words = apic->hw_delivery ? 0xff : 0;
