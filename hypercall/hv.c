@@ -57,7 +57,6 @@ static void vm_reset(struct vm *vm)
 	hv->hypercall_msr = 0;
 	hv->reference_tsc = 0;
 	hv->invariant_tsc = 0;
-	hv->panics = 0;
 	memset(hv->crash, 0, sizeof(hv->crash));
 	hv_page_init(hv);
 	ref_time_init(hv);

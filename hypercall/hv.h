@@ -28,7 +28,6 @@ enum hv_vcpu_overlay { HV_OVERLAY_VP_ASSIST, HV_OVERLAY_SIEFP, HV_OVERLAY_SIMP }
 struct hv_vm {
 	struct vm *vm;     /* (c) */
 	uint32_t features; /* (c) 1U << enum hv_feature, as granted */
-	uint32_t panics;   /* [a] since the VM started */
 
 	struct spinlock lock;     /* the MSRs below: partition-wide, written by any vCPU */
 	uint64_t guest_os_id;     /* [lock], read anywhere */
@@ -36,6 +35,8 @@ struct hv_vm {
 	uint64_t reference_tsc;   /* [lock], read anywhere */
 	uint64_t invariant_tsc;   /* [a] */
 	uint64_t crash[5];        /* [lock] P0-P4 */
+	uint64_t panics_since;    /* [lock] host clock, and how many since; over resets */
+	uint32_t n_panics;        /* [lock] */
 	uint8_t *hypercall_page;  /* (c) overlay */
 	uint8_t *reference_page;  /* (c) overlay */
 	uint64_t tsc_scale;       /* (c) 2^64 * 10 MHz / TSC frequency */

@@ -5,10 +5,14 @@
  */
 #include "hypercall/hv.h"
 #include "vmm/lib/string.h"
+#include "vmm/vm_clock.h"
 
 #define MESSAGE_MAX PAGE_SIZE
 #define LINE_MAX 160U
-#define PANICS_MAX 4U /* with their message, for each start of a VM: then a line is enough */
+#define LINES_MAX 128U /* of a message: a page of a guest's log has fewer */
+/* So many are told in full in a minute; a guest that panics for ever must not fill the log. */
+#define PANICS_MAX 4U
+#define PANICS_WINDOW_NS (60 * NS_PER_SEC)
 
 static bool printable(uint8_t c)
 {
@@ -20,13 +24,15 @@ static void log_message(struct vm *vm, const uint8_t *text, size_t len)
 {
 	char line[LINE_MAX + 1];
 	size_t n = 0;
+	unsigned n_lines = 0;
 
-	for (size_t i = 0; i <= len; i++) {
+	for (size_t i = 0; i <= len && n_lines < LINES_MAX; i++) {
 		bool end = i == len || text[i] == '\n' || text[i] == '\0';
 
 		if ((end && n > 0) || n == LINE_MAX) {
 			line[n] = '\0';
 			log_error("vm %s: | %s", vm->config->name, line);
+			n_lines++;
 			n = 0;
 		}
 		if (i == len || text[i] == '\0') {
@@ -38,6 +44,22 @@ static void log_message(struct vm *vm, const uint8_t *text, size_t len)
 	}
 }
 
+/* May this panic be told in full? */
+static bool tell_locked(struct hv_vm *hv)
+{
+	uint64_t now = vm_host_now();
+
+	if (hv->n_panics == 0 || now - hv->panics_since >= PANICS_WINDOW_NS) {
+		hv->panics_since = now;
+		hv->n_panics = 0;
+	}
+	if (hv->n_panics == PANICS_MAX) {
+		return false;
+	}
+	hv->n_panics++;
+	return true;
+}
+
 static void notify(struct vcpu *vcpu, uint64_t control)
 {
 	struct vm *vm = vcpu->vm;
@@ -45,12 +67,13 @@ static void notify(struct vcpu *vcpu, uint64_t control)
 	uint8_t *text = hv_vcpu(vcpu)->call_buf;
 	uint64_t p[5];
 	uint64_t len;
-	uint32_t panics = __atomic_fetch_add(&hv->panics, 1, __ATOMIC_RELAXED);
+	bool tell;
 
 	spin_lock(&hv->lock);
+	tell = tell_locked(hv);
 	memcpy(p, hv->crash, sizeof(p));
 	spin_unlock(&hv->lock);
-	if (panics >= PANICS_MAX) {
+	if (!tell) {
 		vm_log(vm, LOG_ERROR, "the guest reports another panic");
 		return;
 	}

@@ -69,51 +69,62 @@ static bool invariant_tsc_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 
 /* --- the local APIC by MSR: [TLFS] "Local APIC MSR Accesses" --- */
 
+/* An APIC in x2APIC mode takes nothing by way of its page. */
+static bool apic_read(struct vcpu *vcpu, enum lapic_reg reg, uint64_t *value)
+{
+	if (lapic_x2apic(&vcpu->lapic)) {
+		return lapic_msr_read(&vcpu->lapic, MSR_X2APIC_BASE + reg / 16, value);
+	}
+	*value = lapic_read(&vcpu->lapic, reg);
+	return true;
+}
+
+static bool apic_write(struct vcpu *vcpu, enum lapic_reg reg, uint64_t value)
+{
+	if (lapic_x2apic(&vcpu->lapic)) {
+		return lapic_msr_write(&vcpu->lapic, MSR_X2APIC_BASE + reg / 16, value);
+	}
+	lapic_write(&vcpu->lapic, reg, (uint32_t)value);
+	return true;
+}
+
 static bool eoi_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
 	(void)msr;
 	(void)value;
-	lapic_write(&vcpu->lapic, LAPIC_EOI, 0);
-	return true;
+	return apic_write(vcpu, LAPIC_EOI, 0);
 }
 
 static bool icr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
+	bool ok = apic_read(vcpu, LAPIC_ICR, value);
+
 	(void)msr;
-	if (lapic_x2apic(&vcpu->lapic)) {
-		return lapic_msr_read(&vcpu->lapic, MSR_X2APIC_BASE + LAPIC_ICR / 16, value);
+	if (!lapic_x2apic(&vcpu->lapic)) {
+		*value |= (uint64_t)lapic_read(&vcpu->lapic, LAPIC_ICR_HIGH) << 32;
 	}
-	*value = (uint64_t)lapic_read(&vcpu->lapic, LAPIC_ICR_HIGH) << 32 |
-	         lapic_read(&vcpu->lapic, LAPIC_ICR);
-	return true;
+	return ok;
 }
 
 static bool icr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
 	(void)msr;
-	if (lapic_x2apic(&vcpu->lapic)) {
-		return lapic_msr_write(&vcpu->lapic, MSR_X2APIC_BASE + LAPIC_ICR / 16, value);
+	if (!lapic_x2apic(&vcpu->lapic)) {
+		lapic_write(&vcpu->lapic, LAPIC_ICR_HIGH, (uint32_t)(value >> 32));
 	}
-	lapic_write(&vcpu->lapic, LAPIC_ICR_HIGH, (uint32_t)(value >> 32));
-	lapic_write(&vcpu->lapic, LAPIC_ICR, (uint32_t)value);
-	return true;
+	return apic_write(vcpu, LAPIC_ICR, value);
 }
 
 static bool tpr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	(void)msr;
-	*value = lapic_read(&vcpu->lapic, LAPIC_TPR);
-	return true;
+	return apic_read(vcpu, LAPIC_TPR, value);
 }
 
 static bool tpr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
 	(void)msr;
-	if (value & ~APIC_TPR_MASK) {
-		return false;
-	}
-	lapic_write(&vcpu->lapic, LAPIC_TPR, (uint32_t)value);
-	return true;
+	return !(value & ~APIC_TPR_MASK) && apic_write(vcpu, LAPIC_TPR, value);
 }
 
 /* --- the table --- */
