@@ -175,7 +175,8 @@ EFI_STATUS guest_memory_check(const struct boot_info *bi)
 	for (uint32_t i = 0; i < bi->config.n_vms; i++) {
 		const struct config_vm *vm = &bi->config.vms[i];
 
-		want += vm->memory; /* at most 16 times 64 TiB */
+		/* At most 16 times 64 TiB; and a table for each of its large pages (vmx/ept.c). */
+		want += vm->memory + align_up(vm->memory / 512, SIZE_2M);
 		if (want > have) {
 			return con_fail(EFI_OUT_OF_RESOURCES,
 			        "%s:%u: [vm.%s] is too large: the VMs up to it need %lluM of "

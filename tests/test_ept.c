@@ -66,9 +66,20 @@ static uint64_t reaches(uint64_t at)
 	return entry ? (ADDR(entry) & ~(size - 1)) + (at & (size - 1)) : ~0ULL;
 }
 
+/* Tables that wait until a large page is split. */
+static unsigned spares(void)
+{
+	unsigned n = 0;
+
+	for (uint64_t *t = vmx_vm(vm)->spare; t; t = (uint64_t *)(uintptr_t)t[0]) {
+		n++;
+	}
+	return n;
+}
+
 static unsigned tables(void)
 {
-	return (unsigned)((free_at_start - page_alloc_free_bytes()) / PAGE_SIZE) - 1;
+	return (unsigned)((free_at_start - page_alloc_free_bytes()) / PAGE_SIZE) - 1 - spares();
 }
 
 static void destroyed(void)
@@ -502,6 +513,43 @@ START_TEST(no_memory_to_unmap)
 }
 END_TEST
 
+/* A guest that fetches from everywhere takes no memory that is not its own already. */
+START_TEST(splits_need_no_memory)
+{
+	vmx_caps.itlb_multihit = true;
+	ck_assert_int_eq(map(0, RAM_HPA, SIZE_1G), 0);
+	ck_assert_int_eq(map(SIZE_1G, RAM_HPA + SIZE_1G, 3 * SIZE_2M), 0);
+	ck_assert_uint_eq(spares(), 513 + 3);
+	leave_pages(0);
+	for (uint64_t a = 0; a < SIZE_1G + 3 * SIZE_2M; a += SIZE_2M) {
+		ck_assert(ept_fix_fault(vm, gpa(a + 0x7000), true));
+		ck_assert_uint_eq(size_at(a), PAGE_SIZE);
+		ck_assert_uint_eq(reaches(a + 0x5000), RAM_HPA + a + 0x5000);
+	}
+	ck_assert_uint_eq(spares(), 0);
+	give_back();
+	destroyed();
+}
+END_TEST
+
+/* Not for processors that need no splits. */
+START_TEST(no_spares_without_the_erratum)
+{
+	ck_assert_int_eq(map(0, RAM_HPA, SIZE_1G), 0);
+	ck_assert_uint_eq(spares(), 0);
+}
+END_TEST
+
+START_TEST(no_memory_for_spares)
+{
+	vmx_caps.itlb_multihit = true;
+	leave_pages(200);
+	ck_assert_int_eq(map(0, RAM_HPA, SIZE_1G), -ENOMEM);
+	give_back();
+	destroyed();
+}
+END_TEST
+
 START_TEST(no_memory_to_begin)
 {
 	ept_destroy(vm);
@@ -518,7 +566,10 @@ UNIT_MAIN("ept", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, 
           tcase_add_test(tc, sizes_within_one_range); tcase_add_test(tc, device_memory);
           tcase_add_loop_test(tc, protection, 0, ARRAY_SIZE(rights));
           tcase_add_test(tc, types_by_mtrrs); tcase_add_test(tc, no_large_page_is_executable);
-          tcase_add_test(tc, a_fetch_splits); tcase_add_test(tc, a_fetch_that_cannot_be_fixed);
+          tcase_add_test(tc, splits_need_no_memory);
+          tcase_add_test(tc, no_spares_without_the_erratum);
+          tcase_add_test(tc, no_memory_for_spares); tcase_add_test(tc, a_fetch_splits);
+          tcase_add_test(tc, a_fetch_that_cannot_be_fixed);
           tcase_add_test(tc, small_pages_over_a_large_one);
           tcase_add_test(tc, a_large_page_over_tables); tcase_add_test(tc, retired_tables_are_few);
           tcase_add_test(tc, only_changes_are_flushed);

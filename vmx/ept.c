@@ -12,6 +12,7 @@
 #include "vmm/hw/page_alloc.h"
 #include "vmm/lib/bug.h"
 #include "vmm/lib/err.h"
+#include "vmm/lib/string.h"
 #include "vmx/ept_memtype.h"
 #include "vmx/vmx_insn_hw.h"
 #include "vmx/vmx_vcpu.h"
@@ -75,14 +76,57 @@ int ept_init(struct vm *vm)
 	return 0;
 }
 
-static void free_table(uint64_t *table, unsigned level)
+static void put_spare(struct vmx_vm *v, uint64_t *table)
+{
+	table[0] = (uintptr_t)v->spare;
+	v->spare = table;
+}
+
+static uint64_t *take_table(struct vmx_vm *v)
+{
+	uint64_t *table = v->spare;
+
+	if (!table) {
+		return page_alloc(1, PAGE_SIZE);
+	}
+	v->spare = (uint64_t *)(uintptr_t)table[0];
+	memset(table, 0, PAGE_SIZE);
+	return table;
+}
+
+/*
+ * A guest chooses which of its pages are split, by fetching from them. The tables for all of them
+ * are the VM's from the start, so that it cannot take the last memory from the others.
+ */
+static int reserve_tables(struct vmx_vm *v, unsigned level)
+{
+	/* One for each large page, and those that appear when a larger one is split. */
+	unsigned n = level == 3 ? 1 + ENTRIES : level - 1;
+
+	while (vmx_caps.itlb_multihit && n-- > 0) {
+		uint64_t *table = page_alloc(1, PAGE_SIZE);
+
+		if (!table) {
+			return -ENOMEM;
+		}
+		put_spare(v, table);
+	}
+	return 0;
+}
+
+/* Those that large pages may be split with again stay with the VM. */
+static void free_table(struct vmx_vm *v, uint64_t *table, unsigned level)
 {
 	for (unsigned i = 0; level > 1 && i < ENTRIES; i++) {
 		if (table[i] && !is_leaf(table[i], level)) {
-			free_table(table_of(table[i]), level - 1);
+			free_table(v, table_of(table[i]), level - 1);
 		}
 	}
-	page_free(table, 1);
+	if (vmx_caps.itlb_multihit) {
+		put_spare(v, table);
+	} else {
+		page_free(table, 1);
+	}
 }
 
 /* Has every vCPU forgotten what it knew before flush number 'flush'? */
@@ -108,7 +152,7 @@ static bool reap_locked(struct vm *vm)
 
 	for (unsigned i = 0; i < EPT_RETIRED_MAX; i++) {
 		if (v->retired[i].table && all_flushed(vm, v->retired[i].flush)) {
-			free_table(v->retired[i].table, v->retired[i].level);
+			free_table(v, v->retired[i].table, v->retired[i].level);
 			v->retired[i].table = NULL;
 		}
 		room |= v->retired[i].table == NULL;
@@ -136,14 +180,19 @@ void ept_destroy(struct vm *vm)
 
 	for (unsigned i = 0; i < EPT_RETIRED_MAX; i++) {
 		if (v->retired[i].table) {
-			free_table(v->retired[i].table, v->retired[i].level);
+			free_table(v, v->retired[i].table, v->retired[i].level);
 			v->retired[i].table = NULL;
 		}
 	}
-
 	if (v->root) {
-		free_table(v->root, LEVELS);
+		free_table(v, v->root, LEVELS);
 		v->root = NULL;
+	}
+	while (v->spare) {
+		uint64_t *table = v->spare;
+
+		v->spare = (uint64_t *)(uintptr_t)table[0];
+		page_free(table, 1);
 	}
 }
 
@@ -158,9 +207,9 @@ static uint64_t leaf_rights(enum map_prot prot, unsigned level)
 }
 
 /* Replace a large leaf by a table of the next smaller pages with the same contents. */
-static int split(uint64_t *slot, unsigned level)
+static int split(struct vmx_vm *v, uint64_t *slot, unsigned level)
 {
-	uint64_t *table = page_alloc(1, PAGE_SIZE);
+	uint64_t *table = take_table(v);
 	uint64_t old = *slot;
 	uint64_t step = level_size(level - 1);
 	uint64_t low = old & ~(EPT_ADDR | EPT_LARGE);
@@ -213,7 +262,7 @@ static uint64_t *walk_make(struct vmx_vm *v, uint64_t a, unsigned level)
 				return NULL;
 			}
 			set_entry(slot, virt_to_phys(next).v | EPT_RWX);
-		} else if (is_leaf(*slot, l) && split(slot, l)) {
+		} else if (is_leaf(*slot, l) && split(v, slot, l)) {
 			return NULL;
 		}
 		table = table_of(*slot);
@@ -283,6 +332,12 @@ int ept_map(struct vm *vm, gpa_t at, hpa_t to, uint64_t len, enum map_prot prot,
 			break;
 		}
 		old = *slot;
+		if (old == 0 && level > 1) {
+			err = reserve_tables(v, level);
+			if (err) {
+				break;
+			}
+		}
 		set_entry(slot, to.v | (uint64_t)type << EPT_TYPE_SHIFT | leaf_rights(prot, level));
 		if (old && !is_leaf(old, level)) {
 			retire_locked(v, table_of(old), level - 1);

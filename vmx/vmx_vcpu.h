@@ -62,6 +62,7 @@ struct vmx_vm {
 		unsigned level;
 		uint64_t flush; /* gone from every processor when all vCPUs have served this one */
 	} retired[EPT_RETIRED_MAX];
+	uint64_t *spare;            /* [lock] tables to split large pages with, a list by entry 0 */
 	uint8_t *io_bitmaps;        /* (c) A and B, all ones: every port exits */
 	uint8_t *apic_page;         /* (c) the page APIC accesses are recognized by */
 	struct msr_entry flush_l1d; /* (c) loaded at each entry, with VMX_OPT_L1DFLUSH */
