@@ -71,6 +71,54 @@ START_TEST(full_example)
 }
 END_TEST
 
+START_TEST(hyperv)
+{
+	static const struct {
+		const char *value;
+		bool on;
+		uint32_t more, less; /* than the default */
+	} rows[] = {
+	        {"on", true, 0, 0},
+	        {"on,-stimer, -tlbflush", true, 0, 1U << HV_STIMER | 1U << HV_TLB_FLUSH},
+	        {"on , +vpregs,+startvp , +apichint", true,
+	                1U << HV_VP_REGS | 1U << HV_START_VP | 1U << HV_APIC_HINT, 0},
+	        {"-synic", true, 0, 1U << HV_SYNIC},
+	        {"on,-synic,+synic,+synic", true, 0, 0},
+	        {"off", false, 0, CONFIG_HV_DEFAULT},
+	};
+
+	ck_assert_int_eq(parse("[vm.a]\nmemory=4M\nkernel=k\n"), 0);
+	ck_assert(cfg.vms[0].hyperv);
+	ck_assert_uint_eq(cfg.vms[0].hv_features, CONFIG_HV_DEFAULT);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "[vm.a]\nmemory=4M\nkernel=k\nhyperv=%s\n",
+		        rows[i].value);
+		ck_assert_msg(parse(text) == 0, "%s", err.text);
+		ck_assert_int_eq(cfg.vms[0].hyperv, rows[i].on);
+		ck_assert_uint_eq(
+		        cfg.vms[0].hv_features, (CONFIG_HV_DEFAULT | rows[i].more) & ~rows[i].less);
+	}
+}
+END_TEST
+
+/* Each name switches its own bit. */
+START_TEST(hyperv_names)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "[vm.a]\nmemory=4M\nkernel=k\nhyperv=on,-%s\n",
+	        hv_feature_names[_i]);
+	ck_assert_int_eq(parse(text), 0);
+	ck_assert_uint_eq(cfg.vms[0].hv_features, CONFIG_HV_DEFAULT & ~(1U << _i));
+	snprintf(text, sizeof(text), "[vm.a]\nmemory=4M\nkernel=k\nhyperv=on,+%s\n",
+	        hv_feature_names[_i]);
+	ck_assert_int_eq(parse(text), 0);
+	ck_assert_uint_eq(cfg.vms[0].hv_features, CONFIG_HV_DEFAULT | 1U << _i);
+}
+END_TEST
+
 START_TEST(defaults)
 {
 	ck_assert_int_eq(parse("[vm.a]\nmemory=4096K\nkernel=k\n"), 0);
@@ -192,6 +240,21 @@ static const struct {
                 "candela.cfg:2: vmx takes a list of '-name' and '+name', not 'vid'"},
         {"[host]\nvmx = -vid,\n", "candela.cfg:2: vmx takes a list of '-name' and '+name', not ''"},
         {"[host]\nvmx = -\n", "candela.cfg:2: vmx takes a list of '-name' and '+name', not '-'"},
+        {VM "hyperv = yes\n", "candela.cfg:4: hyperv is on, off, or on with a list of '-name' and "
+                              "'+name', not 'yes'"},
+        {VM "hyperv = off, +synic\n", "candela.cfg:4: hyperv is on, off, or on with a list of "
+                                      "'-name' and '+name', not 'off'"},
+        {VM "hyperv = on, synic\n", "candela.cfg:4: hyperv is on, off, or on with a list of "
+                                    "'-name' and '+name', not 'synic'"},
+        {VM "hyperv = on,,-synic\n", "candela.cfg:4: hyperv is on, off, or on with a list of "
+                                     "'-name' and '+name', not ''"},
+        {VM "hyperv = on, -\n", "candela.cfg:4: hyperv is on, off, or on with a list of '-name' "
+                                "and '+name', not '-'"},
+        {VM "hyperv = on, -synik\n",
+                "candela.cfg:4: unknown Hyper-V feature '-synik' (did you mean '-synic'?)"},
+        {VM "hyperv = on, +elephant\n", "candela.cfg:4: unknown Hyper-V feature '+elephant'"},
+        {VM "hyperv = on\nhyperv = off\n",
+                "candela.cfg:5: hyperv is given twice: it is on line 4 already"},
         {VM "smbios = dell\n", "candela.cfg:4: smbios must be candela or hyperv, not 'dell'"},
         {VM "testdev = yes\n", "candela.cfg:4: testdev must be off or on, not 'yes'"},
         {VM "testdev =\n", "candela.cfg:4: testdev has no value"},
@@ -350,6 +413,7 @@ START_TEST(printed)
 END_TEST
 
 UNIT_MAIN("config", tcase_add_test(tc, full_example); tcase_add_test(tc, defaults);
+          tcase_add_test(tc, hyperv); tcase_add_loop_test(tc, hyperv_names, 0, HV_FEATURE_COUNT);
           tcase_add_test(tc, test_devices); tcase_add_test(tc, windows_editor);
           tcase_add_test(tc, all_options_off); tcase_add_test(tc, every_option_by_name);
           tcase_add_loop_test(tc, bad_input, 0, ARRAY_SIZE(bad));
