@@ -67,6 +67,8 @@ static void vcpu_reset_pv(struct vcpu *vcpu, bool power_on)
 {
 	struct hv_vcpu *hv = hv_vcpu(vcpu);
 
+	/* The flush call that it was in, if it was, is not executed again. */
+	hv->flush_waits = 0;
 	if (!power_on) {
 		return;
 	}

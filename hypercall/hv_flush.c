@@ -76,10 +76,13 @@ static struct hv_call_result flush(
 	return (struct hv_call_result){.status = HV_STATUS_SUCCESS, .reps = args->rep_count};
 }
 
-/* The registers that name a call: control and input address. */
-static uint64_t call_key(const struct vcpu *vcpu, uint64_t vps)
+/* The registers that name a call: control, input address, and the stack, which in an interrupt
+ * handler is another part of it, or another one. */
+static uint64_t call_key(struct vcpu *vcpu, uint64_t vps)
 {
-	return (vcpu->gpr[REG_RCX] * 31 + vcpu->gpr[REG_RDX]) * 31 + vps;
+	uint64_t key = vcpu->gpr[REG_RCX] * 31 + vcpu->gpr[REG_RDX];
+
+	return (key * 31 + vcpu_reg_get(vcpu, REG_RSP)) * 31 + vps;
 }
 
 static struct hv_call_result refuse(enum hv_status status)

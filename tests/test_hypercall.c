@@ -261,6 +261,31 @@ START_TEST(another_flush_in_between)
 }
 END_TEST
 
+/* An interrupt handler's call with the very same input, and what a vCPU left when INIT came. */
+START_TEST(the_same_flush_in_between)
+{
+	struct hv_flush_input in = {.processor_mask = 2};
+	struct vcpu *other = vm->vcpus[1];
+
+	put(INPUT, &in, sizeof(in));
+	other->requests = 0;
+	other->running = 1;
+	vcpu_reg_set(vcpu, REG_RSP, 0x9000);
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT, 0), ACT_RESUME);
+	other->requests = 0; /* flushed, and in the guest again */
+	vcpu_reg_set(vcpu, REG_RSP, 0x8f00);
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT, 0), ACT_RESUME);
+	ck_assert_uint_eq(other->requests, BIT64(VCPU_REQ_FLUSH_GUEST));
+	other->requests = 0;
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT, 0), ACT_SKIP);
+	vcpu_reg_set(vcpu, REG_RSP, 0x9000);
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT, 0), ACT_RESUME);
+	vm->pv->vcpu_reset(vcpu, false);
+	other->requests = 0;
+	ck_assert_int_eq(go(HV_CALL_FLUSH_SPACE, INPUT, 0), ACT_RESUME);
+}
+END_TEST
+
 START_TEST(flush_by_banks)
 {
 	struct {
@@ -428,7 +453,8 @@ UNIT_MAIN("hypercall", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, output_blocks);
           tcase_add_loop_test(tc, without_the_feature, 0, ARRAY_SIZE(privileged));
           tcase_add_test(tc, flush_named_processors); tcase_add_test(tc, flush_waits_for_who_runs);
-          tcase_add_test(tc, another_flush_in_between); tcase_add_test(tc, flush_by_banks);
+          tcase_add_test(tc, another_flush_in_between);
+          tcase_add_test(tc, the_same_flush_in_between); tcase_add_test(tc, flush_by_banks);
           tcase_add_test(tc, cluster_ipi); tcase_add_test(tc, cluster_ipi_by_banks);
           tcase_add_test(tc, messages_to_ports); tcase_add_test(tc, events_to_ports);
           tcase_add_test(tc, ports_until_full); tcase_add_test(tc, a_long_spin_yields);)
