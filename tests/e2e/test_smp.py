@@ -63,14 +63,12 @@ def smpcheck(t, n):
     t.check_match(rf"smpcheck: {n} CPUs, .* good", out, "smpcheck says")
 
 
-def timer_interrupts(t, n):
-    """Of each CPU on line."""
-    return [int(x) for x in t.shell("grep '^ *LOC:' /proc/interrupts").split()[1 : 1 + n]]
-
-
 def check_timers(t, n):
-    counts = timer_interrupts(t, n)
-    t.check(len(counts) == n and min(counts) > 0, f"timer interrupts of {n} CPUs: {counts}")
+    """Each CPU on line had interrupts of its local APIC's timer, or of Hyper-V's."""
+    rows = t.shell("grep -E '^ *(LOC|HVS):' /proc/interrupts").split("\n")
+    counts = [[int(x) for x in row.split()[1 : 1 + n]] for row in rows]
+    total = [sum(each) for each in zip(*counts)]
+    t.check(len(total) == n and min(total) > 0, f"timer interrupts of {n} CPUs: {total}")
 
 
 def off_and_on(t, n):
@@ -130,7 +128,10 @@ def kexec_checked(t):
 
 def smp_maxcpus(t):
     """maxcpus=1: the others come by hand, later; then the boot CPU itself goes and comes back."""
-    add_vm(t, vcpus=4, memory="512M", cmdline="console=ttyS0 maxcpus=1 cpu0_hotplug")
+    # Beside Hyper-V's timer the boot CPU's LAPIC timer is Linux's broadcast device; taking that
+    # CPU off line leaves it in a list that its coming back overwrites (6.1, cpu0_hotplug only).
+    add_vm(t, vcpus=4, memory="512M", cmdline="console=ttyS0 maxcpus=1 cpu0_hotplug",
+           more="hyperv = off\n")  # fmt: skip
     t.boot(cpus=2)
     linux.wait_shell(t, 400)
     check_online(t, "0")
