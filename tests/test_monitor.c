@@ -253,6 +253,27 @@ START_TEST(log_lines_bring_the_prompt_again)
 }
 END_TEST
 
+/* A line of the log that came before the prompt was out stands above it. */
+START_TEST(log_lines_before_the_prompt_is_out)
+{
+	fake_console_reset(0);
+	type("bogus\r");
+	fake_console_logs++;
+	fake_console_room(200000);
+	monitor_tx();
+	fake_clock_advance(0);
+	ck_assert_str_eq(
+	        said(), "bogus\nerror: unknown command 'bogus' ('help' lists them)\ncandela> ");
+	monitor_tx();
+	fake_clock_advance(0);
+	ck_assert_str_eq(said(), "");
+	fake_console_logs++;
+	monitor_tx();
+	fake_clock_advance(0);
+	ck_assert_str_eq(said(), "candela> ");
+}
+END_TEST
+
 /* --- commands that take their time, planted here --- */
 
 static unsigned calls;
@@ -424,6 +445,7 @@ UNIT_MAIN("monitor", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, the_line_survives_a_visit);
           tcase_add_test(tc, leaving_waits_for_the_last_byte);
           tcase_add_test(tc, log_lines_bring_the_prompt_again);
+          tcase_add_test(tc, log_lines_before_the_prompt_is_out);
           tcase_add_test(tc, an_answer_from_elsewhere);
           tcase_add_test(tc, an_answer_that_never_comes); tcase_add_test(tc, repeated_until_done);
           tcase_add_test(tc, followed_until_a_key);

@@ -38,7 +38,8 @@ static struct {
 	uint8_t key;                   /* (c) */
 	uint32_t phase;                /* [a] enum phase; changed by the boot CPU */
 	uint32_t done;                 /* [a] monitor_done() was called */
-	uint32_t logs;                 /* [a] log lines when the prompt was drawn */
+	uint32_t logs;                 /* [a] log lines when the prompt was out */
+	uint32_t drawn;                /* [a] the prompt is in the buffer, not out yet */
 	struct vm *vm;                 /* who had the line last, or gets it next */
 	bool show_all, leave;
 	bool (*repeat)(struct out *out);
@@ -91,12 +92,23 @@ bool monitor_rx(uint8_t byte)
 	return taken;
 }
 
+/*
+ * Does the log stand between the prompt and what will be typed? Not what was logged before the
+ * prompt was out.
+ */
+static bool prompt_is_lost(void)
+{
+	return !__atomic_load_n(&m.drawn, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&m.logs, __ATOMIC_RELAXED) != console_log_lines();
+}
+
 void monitor_tx(void)
 {
 	bool empty = monitor_out_drain();
 	enum phase p = phase();
 
-	if ((p == EDITING && __atomic_load_n(&m.logs, __ATOMIC_RELAXED) != console_log_lines()) ||
+	if ((p == EDITING &&
+	            (__atomic_load_n(&m.drawn, __ATOMIC_RELAXED) ? empty : prompt_is_lost())) ||
 	        (p == ENDING && monitor_out_used() <= MONITOR_OUT_LOW) || (p == LEAVING && empty)) {
 		wake();
 	}
@@ -134,8 +146,8 @@ void monitor_leave(struct vm *vm, bool all)
 
 static void draw_prompt(void)
 {
-	__atomic_store_n(&m.logs, console_log_lines(), __ATOMIC_RELAXED);
 	monitor_line_draw(&m.line, &monitor_out);
+	__atomic_store_n(&m.drawn, 1, __ATOMIC_RELAXED);
 }
 
 static void enter(void)
@@ -311,6 +323,10 @@ static void work(struct timer *t)
 	for (;;) {
 		bool empty = monitor_out_drain();
 
+		if (empty && m.drawn) {
+			__atomic_store_n(&m.logs, console_log_lines(), __ATOMIC_RELAXED);
+			__atomic_store_n(&m.drawn, 0, __ATOMIC_RELAXED);
+		}
 		if (phase() == LEAVING && empty) {
 			set_phase(AWAY);
 			sample_stop();
@@ -326,8 +342,7 @@ static void work(struct timer *t)
 				continue;
 			}
 			(void)monitor_out_drain();
-		} else if (phase() == EDITING &&
-		           __atomic_load_n(&m.logs, __ATOMIC_RELAXED) != console_log_lines()) {
+		} else if (phase() == EDITING && prompt_is_lost()) {
 			draw_prompt();
 			continue;
 		}
