@@ -520,6 +520,43 @@ START_TEST(busy_guests_leave_in_time)
 }
 END_TEST
 
+static void count_expired(struct timer *t)
+{
+	expired_at = clock_now();
+	timer_arm(t, 0, clock_now() + SLICE / 4);
+}
+
+/*
+ * A data breakpoint on the stack that #DB is delivered to: each delivery exits before the guest,
+ * and so the preemption timer, has its turn. The clock is looked at all the same.
+ */
+START_TEST(endless_delivery_leaves_in_time)
+{
+	static struct fake_exit exits[5000];
+	uint64_t start = clock_now();
+
+	for (unsigned i = 0; i < ARRAY_SIZE(exits); i++) {
+		exits[i] = (struct fake_exit){
+		        .reason = 0,
+		        .qual = 1,
+		        .intr_info = 0x80000301,
+		        .vectoring = i ? 0x80000301 : 0,
+		        .guest_ns = SLICE / 1000,
+		};
+	}
+	timer_init(&timer, count_expired);
+	timer_arm(&timer, 0, start + SLICE / 4);
+	run(exits, ARRAY_SIZE(exits));
+	ck_assert(clock_now() >= start + SLICE && clock_now() < start + SLICE + SLICE / 100);
+	ck_assert(expired_at >= start + SLICE / 2);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	/* It goes on in its next turn with what is still to be delivered. */
+	ck_assert_int_eq(vcpu->pending.type, EVENT_EXCEPTION);
+	ck_assert_uint_eq(vcpu->pending.vector, 1);
+	timer_cancel(&timer);
+}
+END_TEST
+
 /* With virtual-interrupt delivery the processor gets the vector, and no injection is made. */
 START_TEST(delivery_by_the_processor)
 {
@@ -546,6 +583,6 @@ UNIT_MAIN("vcpu_run", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test
           tcase_add_loop_test(tc, stopped_again_at_once, 0, 2);
           tcase_add_test(tc, a_pause_counts_for_nothing);
           tcase_add_test(tc, a_stopped_one_stays_stopped); tcase_add_test(tc, flushes);
-          tcase_add_test(tc, a_slice_ends); tcase_add_test(tc, a_timer_runs_on_time);
-          tcase_add_test(tc, busy_guests_leave_in_time);
+          tcase_add_test(tc, endless_delivery_leaves_in_time); tcase_add_test(tc, a_slice_ends);
+          tcase_add_test(tc, a_timer_runs_on_time); tcase_add_test(tc, busy_guests_leave_in_time);
           tcase_add_test(tc, delivery_by_the_processor);)

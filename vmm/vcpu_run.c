@@ -154,9 +154,19 @@ static __attribute__((noinline)) bool run_until_request(struct vcpu *vcpu, uint6
 	while (go_on) {
 		uint64_t entry_tsc;
 
-		if ((__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) | vcpu->attention) != 0 &&
-		        !prepare(vcpu)) {
-			break;
+		if ((__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) | vcpu->attention) != 0) {
+			/*
+			 * An event whose delivery exits each time, #AC or #DB on a stack made for
+			 * it, never lets the timer have its turn.
+			 */
+			if (vcpu->exit_tsc >= deadline.tsc &&
+			        !deadline_passed(vcpu, &deadline, slice_end_ns)) {
+				go_on = false;
+				break;
+			}
+			if (!prepare(vcpu)) {
+				break;
+			}
 		}
 		if (timer_next_deadline(vcpu->cpu) < deadline.ns) {
 			deadline_set(&deadline, timer_next_deadline(vcpu->cpu));
