@@ -41,7 +41,7 @@ def cases(bzimage):
         "manycpu": (vm("vcpus = 99\n").replace("vcpus = 1\n", ""), r"4: vcpus must be .*'99'"),
         "small": (vm(memory="2M"), r"3: memory 2M is too small"),
         "toomuch": (vm(memory="64G"), r"(?i)memory|RAM"),
-        "cpus": (vm("cpu = 1\n"), r"5: \[vm\.one\] names CPU 1; this machine has CPUs 0 to 0"),
+        "cpus": (vm("cpu = 1\n", memory="128M"), r"5: \[vm\.one\] names CPU 1; this machine has CPUs 0 to 0"),
         "novm": ("[host]\nlog = info\n", r"there is no \[vm\.NAME\] section"),
         "nofile": (vm(kernel=r"\missing"), r"4: .*\\missing"),
         "notelf": (vm(kernel=r"\text"), r"4: .*\\text.* is not a Linux bzImage nor a multiboot"),
