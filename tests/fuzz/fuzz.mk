@@ -31,6 +31,8 @@ fuzz_mmio_emul_LIBS := -Wl,-u,fake_vm
 fuzz_fw_cfg_LIBS := -Wl,-u,fake_vm
 fuzz_monitor_LIBS := -Wl,-u,fake_vm
 fuzz_platform_LIBS := -Wl,-u,fake_vm
+fuzz_hypercall_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
+fuzz_hv_msr_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
 
 $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libfake.a $(B)/fuzz/libpure.a
 	@echo "  LD   $@"
