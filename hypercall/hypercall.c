@@ -161,6 +161,12 @@ static enum hv_status store_output(struct vcpu *vcpu, const struct hv_call_row *
 	               : result->status;
 }
 
+static bool offered(const struct vm *vm, const struct hv_call_row *row)
+{
+	return row->feature == HV_FEATURE_COUNT || hv_has(vm, (enum hv_feature)row->feature) ||
+	       (hv_vm(vm)->features & row->or_features);
+}
+
 static struct hv_call_result call(struct vcpu *vcpu, const struct call *c)
 {
 	const struct hv_call_row *row = hv_call_row((uint16_t)(c->control & HV_CALL_CODE));
@@ -171,7 +177,7 @@ static struct hv_call_result call(struct vcpu *vcpu, const struct call *c)
 	if (!row) {
 		return hv_call_done(HV_STATUS_INVALID_HYPERCALL_CODE);
 	}
-	if (row->feature != HV_FEATURE_COUNT && !hv_has(vcpu->vm, (enum hv_feature)row->feature)) {
+	if (!offered(vcpu->vm, row)) {
 		return hv_call_done(HV_STATUS_ACCESS_DENIED);
 	}
 	if (!counts_valid(row, c->control, &args)) {

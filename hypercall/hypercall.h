@@ -44,7 +44,12 @@ struct hv_call_row {
 	bool rep;             /* takes a rep count */
 	bool var_header;      /* takes a variable header */
 	uint8_t feature;      /* enum hv_feature that offers it; HV_FEATURE_COUNT = always */
+	uint32_t or_features; /* others that do: 1U << enum hv_feature */
 };
+
+/* One VP of the caller's own partition, as calls name it: HV_VP_SELF, too. */
+enum hv_status hv_call_vp(
+        struct vcpu *self, uint64_t partition, uint8_t vtl, uint32_t vp_index, struct vcpu **vcpu);
 
 /* NULL = there is no such call. */
 const struct hv_call_row *hv_call_row(uint16_t code);
@@ -59,6 +64,8 @@ typedef struct hv_call_result hv_call_fn(struct vcpu *vcpu, const struct hv_call
 hv_call_fn hv_call_flush, hv_call_flush_ex;               /* hv_flush.c */
 hv_call_fn hv_call_send_ipi, hv_call_send_ipi_ex;         /* hv_ipi.c */
 hv_call_fn hv_call_post_message, hv_call_signal_event;    /* hv_message.c */
+hv_call_fn hv_call_get_registers, hv_call_set_registers;  /* hv_regs.c */
+hv_call_fn hv_call_vp_index;                              /* hv_misc.c */
 hv_call_fn hv_call_spin_wait, hv_call_query_capabilities; /* hv_misc.c */
 
 #endif

@@ -280,4 +280,83 @@ struct hv_signal_event_input {
 };
 _Static_assert(sizeof(struct hv_signal_event_input) == 8, "[TLFS] \"HvCallSignalEvent\"");
 
+/* The calls about one VP: get and set registers, index by APIC id; a list follows. */
+#define HV_PARTITION_SELF (~0ULL)
+#define HV_VP_SELF 0xfffffffeU
+#define HV_INPUT_VTL 0x0fU      /* the level */
+#define HV_INPUT_VTL_USED 0x10U /* it is meant; else the caller's own */
+
+struct hv_vp_registers_input {
+	uint64_t partition;
+	uint32_t vp_index;
+	uint8_t vtl;
+	uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct hv_vp_registers_input) == 16, "[TLFS] \"HvCallGetVpRegisters\"");
+
+union hv_register_value {
+	uint64_t low;
+	struct {
+		uint64_t base;
+		uint32_t limit;
+		uint16_t selector;
+		uint16_t attributes; /* as in a descriptor, bits 40-55 */
+	} segment;
+	struct {
+		uint16_t reserved[3];
+		uint16_t limit;
+		uint64_t base;
+	} table;
+	uint64_t words[2];
+};
+_Static_assert(sizeof(union hv_register_value) == 16, "[TLFS] \"HV_REGISTER_VALUE\"");
+
+struct hv_register_assoc { /* list element of HvCallSetVpRegisters */
+	uint32_t name;
+	uint32_t reserved;
+	uint64_t reserved2;
+	union hv_register_value value;
+};
+_Static_assert(sizeof(struct hv_register_assoc) == 32, "[TLFS] \"HvCallSetVpRegisters\"");
+
+struct hv_vp_index_input {
+	uint64_t partition;
+	uint8_t vtl;
+	uint8_t reserved[7];
+};
+_Static_assert(sizeof(struct hv_vp_index_input) == 16, "[TLFS] \"HvCallGetVpIndexFromApicId\"");
+
+/* Names of registers: [TLFS] "HV_REGISTER_NAME". */
+#define HV_REG_RAX 0x00020000U /* then RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8-R15 */
+#define HV_REG_R15 0x0002000fU
+#define HV_REG_RIP 0x00020010U
+#define HV_REG_RFLAGS 0x00020011U
+#define HV_REG_CR0 0x00040000U
+#define HV_REG_CR2 0x00040001U
+#define HV_REG_CR3 0x00040002U
+#define HV_REG_CR4 0x00040003U
+#define HV_REG_CR8 0x00040004U
+#define HV_REG_ES 0x00060000U /* then CS, SS, DS, FS, GS, LDTR, TR */
+#define HV_REG_TR 0x00060007U
+#define HV_REG_IDTR 0x00070000U
+#define HV_REG_GDTR 0x00070001U
+#define HV_REG_TSC 0x00080000U
+#define HV_REG_EFER 0x00080001U
+#define HV_REG_VP_RUNTIME 0x00090000U
+#define HV_REG_HYPERCALL 0x00090001U
+#define HV_REG_GUEST_OS_ID 0x00090002U
+#define HV_REG_VP_INDEX 0x00090003U
+#define HV_REG_TIME_REF_COUNT 0x00090004U
+#define HV_REG_VP_ASSIST_PAGE 0x00090013U
+#define HV_REG_REFERENCE_TSC 0x00090017U
+#define HV_REG_SINT0 0x000a0000U
+#define HV_REG_SINT15 0x000a000fU
+#define HV_REG_SCONTROL 0x000a0010U
+#define HV_REG_SVERSION 0x000a0011U
+#define HV_REG_SIEFP 0x000a0012U
+#define HV_REG_SIMP 0x000a0013U
+#define HV_REG_EOM 0x000a0014U
+#define HV_REG_STIMER0_CONFIG 0x000b0000U /* then COUNT, then those of timer 1 ... */
+#define HV_REG_STIMER3_COUNT 0x000b0007U
+
 #endif

@@ -185,6 +185,8 @@ static const struct {
         {HV_CALL_SIGNAL_EVENT, HV_SIGNAL},
         {HV_CALL_NOTIFY_LONG_SPIN_WAIT, HV_SPIN_WAIT},
         {HV_CALL_EXT_QUERY_CAPABILITIES, HV_EXT_CALLS},
+        {HV_CALL_GET_VP_REGISTERS, HV_VP_REGS},
+        {HV_CALL_SET_VP_REGISTERS, HV_VP_REGS},
 };
 
 START_TEST(without_the_feature)
@@ -446,6 +448,188 @@ START_TEST(a_long_spin_yields)
 }
 END_TEST
 
+/* --- one VP --- */
+
+static struct {
+	struct hv_vp_registers_input head;
+	uint32_t names[8];
+} get;
+static struct {
+	struct hv_vp_registers_input head;
+	struct hv_register_assoc list[4];
+} set;
+static struct {
+	struct hv_vp_index_input head;
+	uint32_t ids[4];
+} by_id;
+
+static uint64_t get_registers(unsigned n)
+{
+	put(INPUT, &get, sizeof(get));
+	return call(HV_CALL_GET_VP_REGISTERS | REPS(0, n), INPUT, OUTPUT);
+}
+
+static uint64_t set_registers(unsigned n)
+{
+	put(INPUT, &set, sizeof(set));
+	return call(HV_CALL_SET_VP_REGISTERS | REPS(0, n), INPUT, 0);
+}
+
+static union hv_register_value output(unsigned i)
+{
+	union hv_register_value v;
+
+	ck_assert_int_eq(gmem_read(&vm->mem, gpa(OUTPUT + 16 * i), &v, sizeof(v)), 0);
+	return v;
+}
+
+static void self(struct hv_vp_registers_input *head)
+{
+	*head = (struct hv_vp_registers_input){
+	        .partition = HV_PARTITION_SELF, .vp_index = HV_VP_SELF};
+}
+
+START_TEST(read_registers)
+{
+	static const uint32_t names[] = {HV_REG_RAX + REG_R12, HV_REG_CR3, HV_REG_RIP,
+	        HV_REG_RAX + REG_RSP, HV_REG_ES + SEG_CS, HV_REG_GDTR, HV_REG_SINT15,
+	        HV_REG_VP_INDEX};
+	uint64_t ones = ~0ULL;
+
+	self(&get.head);
+	memcpy(get.names, names, sizeof(names));
+	vcpu->gpr[REG_R12] = 0x1212;
+	vcpu_reg_set(vcpu, REG_RSP, 0x7777);
+	fake_vcpu(vcpu)->regs[REG_RIP] = 0x123456;
+	fake_vcpu(vcpu)->tables[0] = (struct desc_table){.base = 0xffff800000001000, .limit = 0x7f};
+	put(OUTPUT + 8, &ones, 8);
+	ck_assert_uint_eq(get_registers(8), 8ULL << 32);
+	ck_assert_uint_eq(output(0).low, 0x1212);
+	ck_assert_uint_eq(output(0).words[1], 0);
+	ck_assert_uint_eq(output(1).low, WORLD_TABLES);
+	ck_assert_uint_eq(output(2).low, 0x123456);
+	ck_assert_uint_eq(output(3).low, 0x7777);
+	ck_assert_uint_eq(output(4).segment.attributes, 0xa09b);
+	ck_assert_uint_eq(output(4).segment.selector, 8);
+	ck_assert_uint_eq(output(4).segment.limit, 0xffffffff);
+	ck_assert_uint_eq(output(5).table.base, 0xffff800000001000);
+	ck_assert_uint_eq(output(5).table.limit, 0x7f);
+	ck_assert_uint_eq(output(6).low, HV_SINT_RESET);
+	ck_assert_uint_eq(output(7).low, 0);
+	/* By its number, and from the middle of the list. */
+	get.head.vp_index = 0;
+	get.head.vtl = HV_INPUT_VTL_USED;
+	put(INPUT, &get, sizeof(get));
+	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(7, 8), INPUT, OUTPUT), 8ULL << 32);
+}
+END_TEST
+
+START_TEST(control_registers)
+{
+	static const uint32_t names[] = {
+	        HV_REG_CR0, HV_REG_CR2, HV_REG_CR4, HV_REG_CR8, HV_REG_EFER};
+
+	self(&get.head);
+	memcpy(get.names, names, sizeof(names));
+	fake_cr2 = 0xc2c2;
+	lapic_set_cr8(&vcpu->lapic, 7);
+	ck_assert_uint_eq(get_registers(5), 5ULL << 32);
+	ck_assert_uint_eq(output(0).low, fake_vcpu(vcpu)->regs[REG_CR0]);
+	ck_assert_uint_eq(output(1).low, 0xc2c2);
+	ck_assert_uint_eq(output(2).low, CR4_PAE);
+	ck_assert_uint_eq(output(3).low, 7);
+	ck_assert_uint_eq(output(4).low, fake_vcpu(vcpu)->regs[REG_EFER]);
+}
+END_TEST
+
+START_TEST(registers_there_are_not)
+{
+	static const uint32_t names[] = {HV_REG_CR3, 0xdead, HV_REG_CR3};
+
+	self(&get.head);
+	memcpy(get.names, names, sizeof(names));
+	/* What came before it is done. */
+	ck_assert_uint_eq(get_registers(3), 1ULL << 32 | HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(output(0).low, WORLD_TABLES);
+	/* More than a page of output. */
+	ck_assert_uint_eq(get_registers(257), HV_STATUS_INVALID_HYPERCALL_INPUT);
+}
+END_TEST
+
+START_TEST(write_registers)
+{
+	self(&set.head);
+	set.list[0].name = HV_REG_RAX + REG_R12;
+	set.list[0].value.low = 0x1313;
+	set.list[1].name = HV_REG_SINT0 + 2;
+	set.list[1].value.low = 0xf3;
+	ck_assert_uint_eq(set_registers(2), 2ULL << 32);
+	ck_assert_uint_eq(vcpu->gpr[REG_R12], 0x1313);
+	ck_assert_uint_eq(rd(vcpu, HV_MSR_SINT0 + 2), 0xf3);
+	set.list[1].value.low = 3; /* no such vector */
+	ck_assert_uint_eq(set_registers(2), 1ULL << 32 | HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(rd(vcpu, HV_MSR_SINT0 + 2), 0xf3);
+	set.list[0].name = HV_REG_CR3;
+	ck_assert_uint_eq(set_registers(1), HV_STATUS_ACCESS_DENIED);
+	ck_assert_uint_eq(fake_vcpu(vcpu)->regs[REG_CR3], WORLD_TABLES);
+	set.list[0].name = HV_REG_VP_INDEX;
+	ck_assert_uint_eq(set_registers(1), HV_STATUS_INVALID_PARAMETER);
+	set.list[0].name = 7;
+	ck_assert_uint_eq(set_registers(1), HV_STATUS_INVALID_PARAMETER);
+}
+END_TEST
+
+static const struct {
+	struct hv_vp_registers_input head;
+	enum hv_status status;
+} others[] = {
+        {{0, HV_VP_SELF, 0, {0}}, HV_STATUS_INVALID_PARTITION_ID},
+        {{HV_PARTITION_SELF, 1, 0, {0}}, HV_STATUS_INVALID_VP_STATE},
+        {{HV_PARTITION_SELF, 2, 0, {0}}, HV_STATUS_INVALID_VP_INDEX},
+        {{HV_PARTITION_SELF, ~0U, 0, {0}}, HV_STATUS_INVALID_VP_INDEX},
+        {{HV_PARTITION_SELF, HV_VP_SELF, 0x11, {0}}, HV_STATUS_INVALID_PARAMETER},
+        {{HV_PARTITION_SELF, HV_VP_SELF, 0x20, {0}}, HV_STATUS_INVALID_PARAMETER},
+};
+
+START_TEST(registers_of_others)
+{
+	get.head = set.head = others[_i].head;
+	get.names[0] = set.list[0].name = HV_REG_RAX;
+	ck_assert_uint_eq(get_registers(1), others[_i].status);
+	ck_assert_uint_eq(set_registers(1), others[_i].status);
+}
+END_TEST
+
+START_TEST(vp_index_by_apic_id)
+{
+	uint32_t found[3];
+
+	by_id.head = (struct hv_vp_index_input){.partition = HV_PARTITION_SELF};
+	by_id.ids[0] = 1;
+	by_id.ids[1] = 0;
+	by_id.ids[2] = 2;
+	put(INPUT, &by_id, sizeof(by_id));
+	for (unsigned i = 0; i < 2; i++) {
+		/* Either feature brings it. */
+		world(2, 1U << (i ? HV_VP_REGS : HV_START_VP));
+		put(INPUT, &by_id, sizeof(by_id));
+		ck_assert_uint_eq(
+		        call(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | REPS(0, 3), INPUT, OUTPUT),
+		        2ULL << 32 | HV_STATUS_INVALID_PARAMETER);
+		ck_assert_int_eq(gmem_read(&vm->mem, gpa(OUTPUT), found, 12), 0);
+		ck_assert_uint_eq(found[0], 1);
+		ck_assert_uint_eq(found[1], 0);
+	}
+	by_id.head.partition = 5;
+	put(INPUT, &by_id, sizeof(by_id));
+	ck_assert_uint_eq(call(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | REPS(0, 1), INPUT, OUTPUT),
+	        HV_STATUS_INVALID_PARTITION_ID);
+	world(2, ALL & ~(1U << HV_VP_REGS | 1U << HV_START_VP));
+	ck_assert_uint_eq(call(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | REPS(0, 1), INPUT, OUTPUT),
+	        HV_STATUS_ACCESS_DENIED);
+}
+END_TEST
+
 UNIT_MAIN("hypercall", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, only_the_kernel_with_a_page); tcase_add_test(tc, in_32_bit_code);
           tcase_add_loop_test(tc, control_words, 0, ARRAY_SIZE(refused));
@@ -457,4 +641,8 @@ UNIT_MAIN("hypercall", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, the_same_flush_in_between); tcase_add_test(tc, flush_by_banks);
           tcase_add_test(tc, cluster_ipi); tcase_add_test(tc, cluster_ipi_by_banks);
           tcase_add_test(tc, messages_to_ports); tcase_add_test(tc, events_to_ports);
-          tcase_add_test(tc, ports_until_full); tcase_add_test(tc, a_long_spin_yields);)
+          tcase_add_test(tc, ports_until_full); tcase_add_test(tc, a_long_spin_yields);
+          tcase_add_test(tc, read_registers); tcase_add_test(tc, control_registers);
+          tcase_add_test(tc, registers_there_are_not); tcase_add_test(tc, write_registers);
+          tcase_add_loop_test(tc, registers_of_others, 0, ARRAY_SIZE(others));
+          tcase_add_test(tc, vp_index_by_apic_id);)
