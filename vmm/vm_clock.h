@@ -25,9 +25,12 @@ static inline uint64_t vm_host_now(void)
 	return clock_now();
 }
 
+/* A length of time; clock_tsc_to_ns() is for moments. */
 static inline uint64_t vm_ticks_to_ns(uint64_t ticks)
 {
-	return clock_tsc_to_ns(ticks);
+	uint64_t hz = clock_tsc_hz();
+
+	return ticks / hz * NS_PER_SEC + ticks % hz * NS_PER_SEC / hz;
 }
 
 #endif
