@@ -47,8 +47,9 @@ $(B)/bench/%.elf: guest-test/lib/image.ld $(GT_LIB)
 $(B)/gt-tools/%.elf: guest-test/lib/image.ld $(GT_LIB)
 	$(GT_LINK)
 
-# The benchmark starts a second vCPU in the way the smp image does.
+# The benchmark and the Hyper-V tests start a second vCPU in the way the smp image does.
 GT_EXTRA_latency := guest-test/smp/ap.asm guest-test/smp/cpus.c
+GT_EXTRA_hyperv := $(GT_EXTRA_latency)
 
 define GT_PARTS
 $(B)/$(2)/$(1).elf: $$(patsubst %,$(B)/gt/%.o,$$(wildcard guest-test/$(1)/*.c guest-test/$(1)/*.asm) $$(GT_EXTRA_$(1)))

@@ -29,7 +29,7 @@ VARIANTS = {
     "bare": (("core", "modes"), "vmx = -all", None),
     "skylake": (("core",), "", "corei7_skylake_x"),
     "vid": (("core", "modes", "smp"), "vmx = +vid", None),
-    "2cpu": (("smp",), "", None, 2),
+    "2cpu": (("smp", "hyperv"), "", None, 2),
     "soft": (("smp",), "vmx = -tpr", None, 2),
 }
 

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Hypercalls: the page, interrupts, flushes with a vCPU that reads on, registers, and what a
+// hostile caller gets.
+#include "guest-test/hyperv/hyperv.h"
+
+#define V_IPI 0x66
+#define SLOT 7U
+#define ADDRESS (WINDOW_BASE + SLOT * 4096ULL)
+#define PAGE_A 0x410000ULL
+#define PAGE_B 0x411000ULL
+#define ROUNDS 30U
+
+void hv_setup(void)
+{
+	cpus_start();
+	wrmsr(HV_MSR_GUEST_OS_ID, OS_ID);
+	wrmsr(HV_MSR_HYPERCALL, CALL_PAGE | 1);
+}
+
+uint64_t hv_call(uint64_t control, uint64_t input, uint64_t output)
+{
+	register uint64_t r8 __asm__("r8") = output;
+	uint64_t result;
+
+	__asm__ volatile("call *%[page]"
+	                 : "=a"(result), "+c"(control), "+d"(input), "+r"(r8)
+	                 : [page] "r"(CALL_PAGE)
+	                 : "memory", "cc");
+	return result;
+}
+
+TEST(call_page)
+{
+	static const uint8_t code[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x01, 0xc1, 0xc3};
+	const volatile uint8_t *page = (const volatile uint8_t *)CALL_PAGE;
+
+	wrmsr(HV_MSR_HYPERCALL, 0);
+	memset((void *)CALL_PAGE, 0x55, 4096);
+	hv_setup();
+	for (unsigned i = 0; i < sizeof(code); i++) {
+		CHECK_EQ(page[i], code[i]);
+	}
+	wrmsr(HV_MSR_GUEST_OS_ID, 0);
+	CHECK_EQ(rdmsr(HV_MSR_HYPERCALL) & 1, 0);
+	CHECK_EQ(page[0], 0x55);
+	wrmsr(HV_MSR_HYPERCALL, CALL_PAGE | 1);
+	CHECK_EQ(rdmsr(HV_MSR_HYPERCALL) & 1, 0);
+	hv_setup();
+	CHECK_EQ(rdmsr(HV_MSR_HYPERCALL), CALL_PAGE | 1);
+	CHECK_EQ(page[0], 0xf3);
+}
+
+/* --- interrupts --- */
+
+TEST(call_ipi)
+{
+	struct {
+		struct hv_ipi_ex_input head;
+		uint64_t bank;
+	} *in = (void *)INPUT_PAGE;
+
+	hv_setup();
+	counts_clear();
+	CHECK_EQ(hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, V_IPI, 2), HV_STATUS_SUCCESS);
+	CHECK(WAIT(got[1][V_IPI] == 1, 500));
+	CHECK_EQ(got[0][V_IPI], 0);
+	memset(in, 0, sizeof(*in));
+	in->head.vector = V_IPI;
+	in->head.valid_banks = 1;
+	in->bank = 3;
+	CHECK_EQ(hv_call(HV_CALL_SEND_IPI_EX | 1ULL << HV_CALL_VAR_SHIFT, INPUT_PAGE, 0),
+	        HV_STATUS_SUCCESS);
+	CHECK(WAIT(got[1][V_IPI] == 2 && got[0][V_IPI] == 1, 500));
+	CHECK_EQ(hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, 15, 2), HV_STATUS_INVALID_PARAMETER);
+	CHECK_EQ(hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, 256, 2), HV_STATUS_INVALID_PARAMETER);
+}
+
+/* --- flushes --- */
+
+static volatile bool stop;
+static volatile uint64_t published, reads, stale;
+
+/* Each page holds a number; once it is published, no smaller one may be read. */
+static void reader(uint64_t arg)
+{
+	(void)arg;
+	while (!stop) {
+		for (unsigned i = 0; i < 50; i++) {
+			uint64_t least = __atomic_load_n(&published, __ATOMIC_SEQ_CST);
+
+			if (*(volatile uint64_t *)ADDRESS < least) {
+				stale++;
+			}
+			reads++;
+		}
+		sti();
+		__asm__ volatile("pause");
+		cli();
+	}
+}
+
+static uint64_t flush(bool list)
+{
+	struct {
+		struct hv_flush_input head;
+		uint64_t pages[2];
+	} *in = (void *)INPUT_PAGE;
+
+	in->head = (struct hv_flush_input){.flags = HV_FLUSH_ALL_SPACES, .processor_mask = 3};
+	in->pages[0] = 0x1000;
+	in->pages[1] = ADDRESS;
+	return list ? hv_call(HV_CALL_FLUSH_LIST | HV_REPS(0, 2), INPUT_PAGE, 0)
+	            : hv_call(HV_CALL_FLUSH_SPACE, INPUT_PAGE, 0);
+}
+
+TEST(call_flush)
+{
+	hv_setup();
+	*(volatile uint64_t *)PAGE_A = 1;
+	window_map(SLOT, PAGE_A, PTE_P | PTE_W);
+	published = 1;
+	stop = false;
+	reads = stale = 0;
+	cpu_run(1, reader, 0);
+	for (uint64_t n = 2; n < 2 + ROUNDS; n++) {
+		uint64_t page = n % 2 ? PAGE_A : PAGE_B, before = reads;
+
+		CHECK(WAIT(reads > before, 500)); /* it has the old one cached */
+		*(volatile uint64_t *)page = n;
+		window_pt[SLOT] = page | PTE_P | PTE_W;
+		CHECK_EQ(flush(n & 4), n & 4 ? 2ULL << 32 : 0);
+		CHECK_EQ(*(volatile uint64_t *)ADDRESS, n);
+		__atomic_store_n(&published, n, __ATOMIC_SEQ_CST);
+	}
+	stop = true;
+	CHECK(cpu_done(1));
+	CHECK_EQ(stale, 0);
+	info("reads beside", reads, "");
+	window_pt[SLOT] = 0;
+}
+
+/* --- one VP --- */
+
+TEST(call_registers)
+{
+	struct {
+		struct hv_vp_registers_input head;
+		uint32_t names[4];
+	} *in = (void *)INPUT_PAGE;
+	const union hv_register_value *out = (const union hv_register_value *)OUTPUT_PAGE;
+
+	hv_setup();
+	memset(in, 0, sizeof(*in));
+	in->head.partition = HV_PARTITION_SELF;
+	in->head.vp_index = HV_VP_SELF;
+	in->names[0] = HV_REG_CR3;
+	in->names[1] = HV_REG_VP_INDEX;
+	in->names[2] = HV_REG_ES + 1;
+	CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 3), INPUT_PAGE, OUTPUT_PAGE),
+	        3ULL << 32);
+	CHECK_EQ(out[0].low, read_cr3());
+	CHECK_EQ(out[1].low, 0);
+	CHECK_EQ(out[2].segment.attributes & 0x2000, 0x2000); /* 64-bit code */
+	in->head.vp_index = 1;
+	CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 3), INPUT_PAGE, OUTPUT_PAGE),
+	        HV_STATUS_INVALID_VP_STATE);
+}
+
+TEST(call_vp_index)
+{
+	struct {
+		struct hv_vp_index_input head;
+		uint32_t ids[2];
+	} *in = (void *)INPUT_PAGE;
+
+	hv_setup();
+	memset(in, 0, sizeof(*in));
+	in->head.partition = HV_PARTITION_SELF;
+	in->ids[0] = 1;
+	in->ids[1] = 77;
+	CHECK_EQ(
+	        hv_call(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | HV_REPS(0, 2), INPUT_PAGE, OUTPUT_PAGE),
+	        1ULL << 32 | HV_STATUS_INVALID_PARAMETER);
+	CHECK_EQ(*(volatile uint32_t *)OUTPUT_PAGE, 1);
+}
+
+/* --- hostile callers --- */
+
+static const struct {
+	uint64_t control, input, output;
+	uint64_t status;
+} hostile[] = {
+        {0, 0, 0, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {0xffff, ~0ULL, ~0ULL, HV_STATUS_INVALID_HYPERCALL_CODE},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 27, INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 63, INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | HV_REPS(0, 1), INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST, INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST | HV_REPS(4095, 4095), INPUT_PAGE, 0,
+                HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST | HV_REPS(0, 4095), INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE_EX | 0x3ffULL << HV_CALL_VAR_SHIFT, INPUT_PAGE, 0,
+                HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE, INPUT_PAGE + 1, 0, HV_STATUS_INVALID_ALIGNMENT},
+        {HV_CALL_FLUSH_SPACE, INPUT_PAGE + 4096 - 16, 0, HV_STATUS_INVALID_ALIGNMENT},
+        {HV_CALL_FLUSH_SPACE, 0xa0000, 0, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_FLUSH_SPACE, LAPIC_BASE, 0, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_FLUSH_SPACE, IOAPIC_BASE, 0, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_FLUSH_SPACE, 1ULL << 45, 0, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_FLUSH_SPACE, ~0xfffULL, 0, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_POST_MESSAGE, ODD_PAGE, 0, HV_STATUS_INVALID_PARAMETER}, /* type 0 */
+        {HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 0xdead, 0, HV_STATUS_INVALID_CONNECTION_ID},
+        {HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 4096ULL << 32, 0, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_EXT_QUERY_CAPABILITIES, 0, OUTPUT_PAGE + 4, HV_STATUS_INVALID_ALIGNMENT},
+        {HV_CALL_EXT_QUERY_CAPABILITIES, 0, CALL_PAGE, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_EXT_QUERY_CAPABILITIES, 0, IOAPIC_BASE, HV_STATUS_INVALID_PARAMETER},
+        {HV_CALL_EXT_QUERY_CAPABILITIES, 0, OUTPUT_PAGE, HV_STATUS_SUCCESS},
+};
+
+TEST(call_hostile)
+{
+	hv_setup();
+	memset((void *)ODD_PAGE, 0, 4096);
+	for (unsigned i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		uint64_t result = hv_call(hostile[i].control, hostile[i].input, hostile[i].output);
+
+		CHECK_EQ(result, hostile[i].status);
+		if (result != hostile[i].status) {
+			info("row", i, "");
+		}
+	}
+}
+
+void user_vmcall(void);
+__asm__("user_vmcall: vmcall\n\tint $0x80");
+
+INSN(vmcall, "xor %%ecx, %%ecx; vmcall")
+
+TEST(call_who_may)
+{
+	hv_setup();
+	CHECK_EQ(fault_of(insn_vmcall, NULL), NO_FAULT);
+	CHECK_EQ(user_call(user_vmcall, 0).vector, X_UD);
+	wrmsr(HV_MSR_HYPERCALL, 0);
+	CHECK_EQ(fault_of(insn_vmcall, NULL), X_UD);
+	hv_setup();
+}
