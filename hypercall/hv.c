@@ -72,6 +72,7 @@ static void vcpu_reset_pv(struct vcpu *vcpu, bool power_on)
 	if (!power_on) {
 		return;
 	}
+	__atomic_store_n(&hv->start.state, 0, __ATOMIC_RELAXED);
 	hv->vp_assist = 0;
 	memset(hv->assist_page, 0, PAGE_SIZE);
 	synic_reset(&hv->synic);

@@ -43,6 +43,13 @@ struct hv_vm {
 	struct synic_ports ports; /* hypercall/synic.h */
 };
 
+/* A call that starts this VP: made by one CPU, carried out by the VP's own. */
+struct hv_start {
+	uint32_t state;               /* [a] hv_start.c: a phase, and who asked */
+	struct vcpu_call call;        /* the one who asked, until its fn has begun */
+	struct hv_vp_context context; /* as call */
+};
+
 /* One vCPU's. VP index = vcpu->index. */
 struct hv_vcpu {
 	struct vcpu *vcpu;    /* (c) */
@@ -53,6 +60,7 @@ struct hv_vcpu {
 	struct stimer stimers[HV_STIMER_COUNT];
 	uint64_t flush_waits;   /* (v) VPs that a flush call still waits for */
 	uint64_t flush_key;     /* (v) which call that was */
+	struct hv_start start;  /* hv_start.c */
 	uint8_t call_buf[4096]; /* (v) a hypercall's input, copied once */
 	uint8_t call_out[4096]; /* (v) its output, before it is copied out */
 };

@@ -65,6 +65,7 @@ hv_call_fn hv_call_flush, hv_call_flush_ex;               /* hv_flush.c */
 hv_call_fn hv_call_send_ipi, hv_call_send_ipi_ex;         /* hv_ipi.c */
 hv_call_fn hv_call_post_message, hv_call_signal_event;    /* hv_message.c */
 hv_call_fn hv_call_get_registers, hv_call_set_registers;  /* hv_regs.c */
+hv_call_fn hv_call_start_vp;                              /* hv_start.c */
 hv_call_fn hv_call_vp_index;                              /* hv_misc.c */
 hv_call_fn hv_call_spin_wait, hv_call_query_capabilities; /* hv_misc.c */
 

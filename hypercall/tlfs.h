@@ -319,6 +319,35 @@ struct hv_register_assoc { /* list element of HvCallSetVpRegisters */
 };
 _Static_assert(sizeof(struct hv_register_assoc) == 32, "[TLFS] \"HvCallSetVpRegisters\"");
 
+struct hv_segment {
+	uint64_t base;
+	uint32_t limit;
+	uint16_t selector;
+	uint16_t attributes; /* as in a descriptor, bits 40-55; not present = a null selector */
+};
+struct hv_table {
+	uint16_t reserved[3];
+	uint16_t limit;
+	uint64_t base;
+};
+
+struct hv_vp_context {
+	uint64_t rip, rsp, rflags;
+	struct hv_segment cs, ds, es, fs, gs, ss, tr, ldtr;
+	struct hv_table idtr, gdtr;
+	uint64_t efer, cr0, cr3, cr4, pat;
+};
+_Static_assert(sizeof(struct hv_vp_context) == 224, "[TLFS] \"HV_INITIAL_VP_CONTEXT\"");
+
+struct hv_start_input {
+	uint64_t partition;
+	uint32_t vp_index;
+	uint8_t vtl;
+	uint8_t reserved[3];
+	struct hv_vp_context context;
+};
+_Static_assert(sizeof(struct hv_start_input) == 240, "[TLFS] \"HvCallStartVirtualProcessor\"");
+
 struct hv_vp_index_input {
 	uint64_t partition;
 	uint8_t vtl;

@@ -26,6 +26,8 @@ static inline struct vm *hv_world(unsigned n_vcpus, uint32_t features)
 
 	fake_cpuid_clear();
 	fake_cpuid_set(0, 0, 0x16, 0, 0, 0);
+	fake_cpuid_set(1, 0, 0, 0, 0, 1U << 6);                      /* PAE */
+	fake_cpuid_set(0x80000001, 0, 0, 0, 1, 1U << 29 | 1U << 20); /* long mode, NX */
 	fake_cpuid_set(0x80000000, 0, 0x80000008, 0, 0, 0);
 	fake_cpuid_set(0x80000007, 0, 0, 0, 0, 1U << 8);
 	fake_cpuid_set(0x80000008, 0, 46, 0, 0, 0);

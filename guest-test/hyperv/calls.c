@@ -184,6 +184,83 @@ TEST(call_vp_index)
 	CHECK_EQ(*(volatile uint32_t *)OUTPUT_PAGE, 1);
 }
 
+static volatile uint64_t started_cr3;
+
+static void started(void)
+{
+	started_cr3 = read_cr3();
+	for (;;) {
+		__asm__ volatile("cli; hlt");
+	}
+}
+
+static struct hv_segment segment_of(unsigned reg)
+{
+	const union hv_register_value *v = (const union hv_register_value *)OUTPUT_PAGE + reg;
+
+	return (struct hv_segment){.base = v->segment.base,
+	        .limit = v->segment.limit,
+	        .selector = v->segment.selector,
+	        .attributes = v->segment.attributes};
+}
+
+/* The other one, after INIT, with this one's registers. */
+TEST(call_start_vp)
+{
+	struct {
+		struct hv_vp_registers_input head;
+		uint32_t names[10];
+	} *regs = (void *)INPUT_PAGE;
+	struct hv_start_input *in = (void *)INPUT_PAGE;
+	const union hv_register_value *out = (const union hv_register_value *)OUTPUT_PAGE;
+
+	hv_setup();
+	memset(regs, 0, sizeof(*regs));
+	regs->head.partition = HV_PARTITION_SELF;
+	regs->head.vp_index = HV_VP_SELF;
+	for (unsigned i = 0; i < 8; i++) {
+		regs->names[i] = HV_REG_ES + i;
+	}
+	regs->names[8] = HV_REG_IDTR;
+	regs->names[9] = HV_REG_GDTR;
+	CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 10), INPUT_PAGE, OUTPUT_PAGE),
+	        10ULL << 32);
+	memset(in, 0, sizeof(*in));
+	in->partition = HV_PARTITION_SELF;
+	in->vp_index = 1;
+	in->context = (struct hv_vp_context){.rip = (uint64_t)started,
+	        .rsp = OUTPUT_PAGE + 4096 - 8,
+	        .rflags = 2,
+	        .es = segment_of(0),
+	        .cs = segment_of(1),
+	        .ss = segment_of(2),
+	        .ds = segment_of(3),
+	        .fs = segment_of(4),
+	        .gs = segment_of(5),
+	        .ldtr = segment_of(6),
+	        .tr = segment_of(7),
+	        .idtr = {.limit = out[8].table.limit, .base = out[8].table.base},
+	        .gdtr = {.limit = out[9].table.limit, .base = out[9].table.base},
+	        .efer = rdmsr(0xc0000080),
+	        .cr0 = read_cr0(),
+	        .cr3 = read_cr3(),
+	        .cr4 = read_cr4(),
+	        .pat = rdmsr(0x277)};
+	/* It runs. */
+	CHECK_EQ(hv_call(HV_CALL_START_VP, INPUT_PAGE, 0), HV_STATUS_INVALID_VP_STATE);
+	ipi(ICR_INIT | ICR_ASSERT, 1);
+	delay_us(100);
+	in->context.cr4 = 0;
+	CHECK_EQ(hv_call(HV_CALL_START_VP, INPUT_PAGE, 0), HV_STATUS_INVALID_PARAMETER);
+	in->context.cr4 = read_cr4();
+	in->context.tr.attributes = 0;
+	CHECK_EQ(hv_call(HV_CALL_START_VP, INPUT_PAGE, 0), HV_STATUS_INVALID_PARAMETER);
+	in->context.tr = segment_of(7);
+	CHECK_EQ(hv_call(HV_CALL_START_VP, INPUT_PAGE, 0), HV_STATUS_SUCCESS);
+	CHECK(WAIT(started_cr3 == read_cr3(), 500));
+	CHECK(cpu_start(1, START_PAGE));
+}
+
 /* --- hostile callers --- */
 
 static const struct {

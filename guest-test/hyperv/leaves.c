@@ -16,7 +16,7 @@ TEST(a_leaves)
 	/* All but the invariant TSC, which is the host's. */
 	CHECK_EQ(r.a & ~HV_PRIV_INVARIANT_TSC, 0xeff);
 	CHECK_EQ(r.b, HV_PRIV_POST_MESSAGES | HV_PRIV_SIGNAL_EVENTS | HV_PRIV_ACCESS_VP_REGISTERS |
-	                      HV_PRIV_EXTENDED_HYPERCALLS);
+	                      HV_PRIV_EXTENDED_HYPERCALLS | HV_PRIV_START_VP);
 	CHECK_EQ(r.d, 0x80530);
 	CHECK_EQ(cpuid(HV_CPUID_HINTS, 0).a, 0xe24);
 	for (uint32_t leaf = HV_CPUID_MAX + 1; leaf < 0x40000100; leaf++) {
