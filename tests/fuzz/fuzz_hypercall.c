@@ -105,6 +105,20 @@ static uint64_t a_place(struct source *s, uint64_t usual)
 	}
 }
 
+/* The other vCPU leaves the guest and does what it is asked for. */
+static void other_leaves(void)
+{
+	struct vcpu *other = vm->vcpus[1];
+	struct vcpu_call *call = other->call;
+
+	other->running = 0;
+	other->requests = 0;
+	other->call = NULL;
+	if (call) {
+		call->fn(other, call->arg);
+	}
+}
+
 /* A call that asks to be executed again is, with the others out of the guest by then. */
 static void one_call(struct source *s)
 {
@@ -139,8 +153,7 @@ static void one_call(struct source *s)
 	for (unsigned turn = 0; action == ACT_RESUME; turn++) {
 		FUZZ_CHECK(turn < 100);
 		action = hv_hypercall(vcpu);
-		vm->vcpus[1]->running = 0;
-		vm->vcpus[1]->requests = 0;
+		other_leaves();
 	}
 	FUZZ_CHECK(action == ACT_SKIP || action == ACT_YIELD || action == ACT_FAULT);
 	if (action == ACT_FAULT) {
