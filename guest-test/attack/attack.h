@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A guest that attacks its host: ATTACK(name) { ... while (more()) { ... } }. The command line
- * chooses one: attack=NAME seed=N count=M start=S until=T vector=V (S and T are seconds of the VM's
- * time-stamp counter, so they hold across resets). It says on the debug port and on COM1
+ * chooses: attack=NAME,NAME,... seed=N secs=S, or count=M for rounds instead of seconds. For each
+ * it says on the debug port and on COM1
  *
  *   attack NAME: begins, seed N
- *   attack NAME: survived, N rounds
+ *   attack NAME: survived, rounds N
  *
- * and powers off. What never ends, or ends the VM, says the first line only.
+ * and powers off in the end. What never ends, or ends the VM, says the first line only.
  */
 #ifndef GUEST_TEST_ATTACK_ATTACK_H
 #define GUEST_TEST_ATTACK_ATTACK_H
@@ -17,13 +17,17 @@
 #define ATTACK(name) TEST(name)
 
 struct params {
-	const char *name; /* ends at the first blank */
-	uint64_t seed, count, start, until, which;
+	const char *names; /* ends at the first blank */
+	uint64_t seed, count, secs;
 };
 extern struct params params;
+/* How often the machine was reset, or started again, since it was made. */
+extern uint32_t attack_lives;
 
 /* One round more? By the number of rounds, or by time when there is none. */
 bool more(void);
+/* For interrupt handlers: are the seconds over? */
+bool time_over(void);
 /* The time of more() is the PM timer's: for those who play with the TSC. */
 void use_pm_timer(void);
 
@@ -43,6 +47,9 @@ uint64_t rnd_odd(void);
  */
 #define CALM 256U
 uint32_t chaos(void (*fn)(void *arg), void *arg);
+/* fn again and again, on this vCPU, whatever interrupts it at whatever moment, until it says false.
+ */
+void chaos_repeat(bool (*fn)(void *arg), void *arg);
 /* The same at CPL 3: position-independent code at its physical address below 1 GiB. */
 uint32_t chaos_user(void *code, uint64_t arg);
 
@@ -52,7 +59,8 @@ unsigned ap_start(void (*fn)(unsigned index));
 /* INIT and SIPI alone, for those who do it often. */
 void ap_init_sipi(uint32_t dest, bool to_all_others);
 extern volatile uint32_t ap_running; /* how often one came up */
-extern volatile bool ap_stop;        /* fn should halt */
+extern volatile bool ap_stop;        /* fn should return */
+void ap_park(void);                  /* make them */
 void icr_write(uint32_t low, uint32_t dest);
 
 /* Pages that nobody else uses: targets of strings, tables, code. */

@@ -20,6 +20,7 @@ chaos_run:
 	mov	r13, rsi
 	call	whoami
 	mov	[chaos_rsp + rbx * 8], rsp
+	mov	qword [chaos_land + rbx * 8], chaos_out
 	mov	rdi, r13
 	sub	rsp, 8
 	call	r12
@@ -35,6 +36,39 @@ chaos_out:
 	pop	rbp
 	pop	rbx
 	ret
+
+; void chaos_repeat(bool (*fn)(void *), void *arg): fn again and again, whatever comes between,
+; until it returns false. NMIs may come at any instruction of this.
+extern chaos_ended
+global chaos_repeat
+chaos_repeat:
+	push	rbx
+	push	rbp
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	mov	r12, rdi
+	mov	r13, rsi
+	call	whoami
+	push	r13
+	push	r12
+	mov	[chaos_rsp + rbx * 8], rsp
+	mov	qword [chaos_land + rbx * 8], .landed
+	lidt	[chaos_pointer]
+	sub	rsp, 8
+.again:	mov	rdi, [rsp + 16]
+	call	[rsp + 8]
+	test	al, al
+	jnz	.again
+	cli
+	add	rsp, 24
+	jmp	chaos_out
+.landed:
+	sub	rsp, 8
+	mov	edi, eax
+	call	chaos_ended
+	jmp	.again
 
 ; RBX = number of this vCPU
 whoami:
@@ -75,10 +109,11 @@ chaos_common:
 	push	rax
 	iretq
 .back:	mov	eax, r15d
-	jmp	chaos_out
+	jmp	[chaos_land + rbx * 8]
 
 ; void chaos_user_enter(void *args): args[0] = where, at CPL 3; args[1] = RDI there.
 USER equ 0x10000000000
+extern chaos_pointer
 extern scratch
 global chaos_user_enter
 chaos_user_enter:
@@ -98,3 +133,4 @@ chaos_user_enter:
 section .bss
 alignb 8
 chaos_rsp: resq 16
+chaos_land: resq 16

@@ -4,6 +4,7 @@
 
 uint32_t chaos_run(void (*fn)(void *), void *arg);
 void chaos_user_enter(void *args);
+void chaos_ended(uint32_t vector);
 void ap_entry(unsigned index);
 extern const uint8_t chaos_stubs[], ap_trampoline[], idt_pointer[];
 
@@ -13,10 +14,11 @@ struct gate {
 };
 
 static struct gate chaos_idt[256] __attribute__((aligned(16)));
-static const struct __attribute__((packed)) {
+extern const struct __attribute__((packed)) chaos_pointer {
 	uint16_t limit;
 	uint64_t base;
-} chaos_pointer = {sizeof(chaos_idt) - 1, (uint64_t)chaos_idt};
+} chaos_pointer;
+const struct chaos_pointer chaos_pointer = {sizeof(chaos_idt) - 1, (uint64_t)chaos_idt};
 
 static void (*ap_fn)(unsigned index);
 volatile uint32_t ap_running;
@@ -50,6 +52,13 @@ static void end_interrupt(void)
 	outb(0x20, 0x20);
 }
 
+void chaos_ended(uint32_t vector)
+{
+	if (vector >= 8) {
+		end_interrupt();
+	}
+}
+
 uint32_t chaos(void (*fn)(void *arg), void *arg)
 {
 	uint32_t vector;
@@ -60,8 +69,8 @@ uint32_t chaos(void (*fn)(void *arg), void *arg)
 	__asm__ volatile("lidt %0" : : "m"(chaos_pointer));
 	vector = chaos_run(fn, arg);
 	__asm__ volatile("lidt (%0)" : : "r"(idt_pointer));
-	if (vector >= 8 && vector != CALM) {
-		end_interrupt();
+	if (vector != CALM) {
+		chaos_ended(vector);
 	}
 	return vector;
 }
@@ -104,6 +113,8 @@ unsigned ap_start(void (*fn)(unsigned index))
 	uint64_t end;
 
 	ap_fn = fn;
+	ap_stop = false;
+	ap_running = 0;
 	lapic_enable();
 	/* Before anybody needs it: the others share it. */
 	make_idt();
@@ -114,4 +125,10 @@ unsigned ap_start(void (*fn)(unsigned index))
 		__asm__ volatile("pause");
 	}
 	return ap_running;
+}
+
+void ap_park(void)
+{
+	ap_stop = true;
+	icr_write(0xc4500, 0);
 }

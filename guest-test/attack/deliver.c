@@ -11,9 +11,6 @@ void legacy_task(uint32_t selector);
 extern uint64_t gdt32[], idt32[];
 extern uint8_t tss[];
 
-/* In a few bytes of the clock's memory, which a reset keeps. */
-#define LIVES 0x40
-
 #define DR7_WRITE_8 0x90403ULL /* DR0: global and local, writes, 8 bytes */
 
 static volatile uint32_t debug_traps;
@@ -59,18 +56,6 @@ ATTACK(ac_storm)
 	legacy_ac();
 }
 
-static uint32_t lives(void)
-{
-	uint32_t n = cmos_read(LIVES) | (uint32_t)cmos_read(LIVES + 1) << 8;
-
-	if (n == 0xffff) {
-		n = 0;
-	}
-	cmos_write(LIVES, (uint8_t)(n + 1));
-	cmos_write(LIVES + 1, (uint8_t)((n + 1) >> 8));
-	return n;
-}
-
 static void watchdog(unsigned index)
 {
 	(void)index;
@@ -86,12 +71,10 @@ static void watchdog(unsigned index)
  */
 ATTACK(task)
 {
-	uint32_t life = lives();
 	uint32_t *task = (uint32_t *)(scratch + 4096);
 
-	rnd_seed(params.seed + life);
-	if (life % 16 == 0) {
-		say("life", life, true);
+	if (attack_lives % 16 == 0) {
+		say("life", attack_lives, true);
 	}
 	(void)ap_start(watchdog);
 	set_tss_base(&gdt32[5], (uint64_t)tss);
@@ -106,7 +89,8 @@ ATTACK(task)
 		task[19] = 0x08;                                  /* CS */
 	}
 	for (unsigned i = 6; i < 16; i++) {
-		uint64_t base = rnd_below(3) ? (uint64_t)task : rnd_hole() & 0xffffffff;
+		/* One outside RAM ends the VM. */
+		uint64_t base = rnd_below(32) ? (uint64_t)task : rnd_hole() & 0xffffffff;
 		uint64_t type = rnd_below(2) ? 0x89 : rnd() & 0xff;
 
 		gdt32[i] =

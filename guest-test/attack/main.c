@@ -6,16 +6,19 @@
 #define DEBUG_PORT 0xe9
 #define MBI_CMDLINE (1U << 2)
 #define PM_HZ 3579545ULL
-#define WAKE_VECTOR 0x40
+/* In the clock's memory. */
+#define LIVES 0x40
+#define LIVES_MAGIC 0xa7
 
 void main(void);
 extern const struct test tests_start[], tests_end[];
 extern uint32_t multiboot_info;
 
-struct params params = {.name = "", .seed = 1, .until = 5};
+struct params params = {.names = "", .seed = 1, .secs = 5};
 uint8_t scratch[SCRATCH_PAGES * 4096] __attribute__((aligned(4096)));
 
-static uint64_t rounds, hz, state;
+static const struct test *current_attack;
+static uint64_t rounds, hz, state, end_tsc;
 static bool by_pm;
 static uint32_t pm_last;
 static uint64_t pm_ticks, pm_budget;
@@ -28,13 +31,6 @@ static void say_char(char c)
 	for (unsigned i = 0; i < 100 && !(inb(COM1 + 5) & 0x20); i++) {
 	}
 	outb(COM1, (uint8_t)c);
-}
-
-static void say_text(const char *s)
-{
-	for (; *s && *s != ' '; s++) {
-		say_char(*s);
-	}
 }
 
 static void say_words(const char *s)
@@ -53,7 +49,7 @@ void say(const char *what, uint64_t value, bool with_value)
 	outb(COM1 + 3, 3);
 	outb(COM1 + 4, 3);
 	say_words("attack ");
-	say_text(params.name);
+	say_words(current_attack ? current_attack->name : "image");
 	say_words(": ");
 	say_words(what);
 	if (with_value) {
@@ -158,33 +154,17 @@ static uint64_t quick_hz(void)
 	return (rdtsc() - t0) * PM_HZ / ticks;
 }
 
-static void sleep_until(uint64_t seconds)
-{
-	uint64_t end = seconds * hz;
-
-	if (rdtsc() >= end) {
-		return;
-	}
-	lapic_enable();
-	irq_setup(WAKE_VECTOR, EOI_LAPIC, NULL);
-	mmio_w32(LAPIC_BASE + 0x3e0, 3); /* by 16 */
-	mmio_w32(LAPIC_BASE + 0x320, 0x20000 | WAKE_VECTOR);
-	mmio_w32(LAPIC_BASE + 0x380, (uint32_t)(hz / 16 / 4));
-	while (rdtsc() < end) {
-		sti_hlt();
-	}
-	mmio_w32(LAPIC_BASE + 0x380, 0);
-	mmio_w32(LAPIC_BASE + 0x320, 0x10000);
-	mmio_w32(LAPIC_BASE + 0xf0, 0xff);
-}
-
 void use_pm_timer(void)
 {
-	uint64_t now = rdtsc() / hz;
-
 	by_pm = true;
 	pm_last = inl(PM_TIMER) & 0xffffffU;
-	pm_budget = (params.until > now ? params.until - now : 1) * PM_HZ;
+	pm_ticks = 0;
+	pm_budget = params.secs * PM_HZ;
+}
+
+bool time_over(void)
+{
+	return rdtsc() >= end_tsc;
 }
 
 bool more(void)
@@ -200,7 +180,7 @@ bool more(void)
 		pm_last = now;
 		return pm_ticks < pm_budget;
 	}
-	return rdtsc() < params.until * hz;
+	return !time_over();
 }
 
 /* --- the command line --- */
@@ -224,9 +204,16 @@ static bool starts(const char *s, const char *with)
 	return *with == '\0';
 }
 
-static bool same_word(const char *word, const char *name)
+/* A list of names with commas between them, up to a blank. */
+static bool first_is(const char *list, const char *name)
 {
-	return starts(word, name) && (word[length(name)] == ' ' || word[length(name)] == '\0');
+	char end;
+
+	if (!starts(list, name)) {
+		return false;
+	}
+	end = list[length(name)];
+	return end == ',' || end == ' ' || end == '\0';
 }
 
 static void parse(const char *s)
@@ -237,14 +224,12 @@ static void parse(const char *s)
 	} keys[] = {
 	        {"seed=", &params.seed},
 	        {"count=", &params.count},
-	        {"start=", &params.start},
-	        {"until=", &params.until},
-	        {"which=", &params.which},
+	        {"secs=", &params.secs},
 	};
 
 	while (*s) {
 		if (starts(s, "attack=")) {
-			params.name = s + 7;
+			params.names = s + 7;
 		}
 		for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 			if (starts(s, keys[i].key)) {
@@ -272,29 +257,86 @@ static void run(void *arg)
 	test->fn();
 }
 
+uint32_t attack_lives;
+
+/* How often this image began since the machine was made: the clock's memory survives resets. */
+static void count_life(void)
+{
+	attack_lives = cmos_read(LIVES) | (uint32_t)cmos_read(LIVES + 1) << 8;
+	if (cmos_read(LIVES + 2) != LIVES_MAGIC) {
+		attack_lives = 0;
+	}
+	cmos_write(LIVES, (uint8_t)(attack_lives + 1));
+	cmos_write(LIVES + 1, (uint8_t)((attack_lives + 1) >> 8));
+	cmos_write(LIVES + 2, LIVES_MAGIC);
+}
+
+/* What one attack leaves behind is not the next one's affair. */
+static void clean_up(void)
+{
+	cli();
+	write_dr7(0x400);
+	write_cr8(0);
+	pic_mask_all();
+	for (uint32_t pin = 0; pin < 24; pin++) {
+		ioapic_write(0x10 + 2 * pin, 0x10000);
+	}
+	mmio_w32(LAPIC_BASE + 0xf0, 0xff);
+	for (unsigned v = 0; v < 256; v++) {
+		irq_setup((uint8_t)v, EOI_NONE, NULL);
+	}
+}
+
+static void run_one(const char *list)
+{
+	const struct test *test = tests_start;
+
+	while (test < tests_end && !first_is(list, test->name)) {
+		test++;
+	}
+	current_attack = test < tests_end ? test : NULL;
+	if (!current_attack) {
+		say("there is no such attack", 0, false);
+		return;
+	}
+	rounds = 0;
+	by_pm = false;
+	end_tsc = rdtsc() + params.secs * hz;
+	/* After a reset the same numbers would only lead there again. */
+	rnd_seed(params.seed + ((uint64_t)attack_lives << 32));
+	say("begins, seed", params.seed, true);
+	run_caught(run, (void *)test);
+	clean_up();
+	say("survived, rounds", rounds, true);
+}
+
+/* What ends the VM, one a life: an operator starts it again. */
+ATTACK(die)
+{
+	static const char *const ways[] = {"fetch_hole", "mmio_kill", "cr3_mmio", "cr3_hole",
+	        "pt_mmio", "gdt_hole", "idt_hole", "idt_lapic", "stack_mmio", "tss_hole"};
+
+	run_one(ways[attack_lives % (sizeof(ways) / sizeof(ways[0]))]);
+}
+
 void main(void)
 {
 	const uint32_t *mbi = (const uint32_t *)(uint64_t)multiboot_info;
-	const struct test *test = tests_start;
+	const char *list;
 
 	if (mbi[0] & MBI_CMDLINE) {
 		parse((const char *)(uint64_t)mbi[4]);
 	}
-	while (test < tests_end && !same_word(params.name, test->name)) {
-		test++;
-	}
 	pic_mask_all();
 	hz = quick_hz();
-	if (test == tests_end) {
-		say("there is no such attack", 0, false);
-		power_off();
+	count_life();
+	list = params.names;
+	while (*list && *list != ' ') {
+		run_one(list);
+		while (*list && *list != ' ' && *list != ',') {
+			list++;
+		}
+		list += *list == ',';
 	}
-	sleep_until(params.start);
-	if (rdtsc() < params.until * hz || params.count) {
-		rnd_seed(params.seed);
-		say("begins, seed", params.seed, true);
-		run_caught(run, (void *)test);
-	}
-	say("survived, rounds", rounds, true);
 	power_off();
 }

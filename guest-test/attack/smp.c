@@ -2,9 +2,7 @@
 // Many vCPUs against each other and against whoever shares their processors.
 #include "guest-test/attack/attack.h"
 
-static volatile bool stop;
-
-static void nothing(void *arg)
+static bool open_for_hits(void *arg)
 {
 	(void)arg;
 	sti();
@@ -12,6 +10,7 @@ static void nothing(void *arg)
 		__asm__ volatile("pause");
 	}
 	cli();
+	return !ap_stop;
 }
 
 /* Whoever is hit goes on. */
@@ -19,15 +18,13 @@ static void take_hits(unsigned index)
 {
 	(void)index;
 	lapic_enable();
-	while (!stop) {
-		(void)chaos(nothing, NULL);
-	}
+	chaos_repeat(open_for_hits, NULL);
 }
 
-static void storm_one(bool any_mode)
+static void storm_one(void)
 {
 	uint32_t low = (uint32_t)rnd() & 0xff;
-	uint32_t mode = any_mode ? (uint32_t)rnd_below(8) : (uint32_t)rnd_below(2);
+	uint32_t mode = (uint32_t)rnd_below(8);
 
 	/* INIT and SIPI have a storm of their own. */
 	if (mode == 5 || mode == 6) {
@@ -37,77 +34,115 @@ static void storm_one(bool any_mode)
 	icr_write(low, rnd_below(4) ? (uint32_t)rnd_below(17) : (uint32_t)rnd_odd());
 }
 
-static void storm(void *arg)
+static void storm(void)
 {
 	for (unsigned i = 0; i < 64; i++) {
-		storm_one(*(bool *)arg);
+		storm_one();
 	}
 	sti();
 	__asm__ volatile("pause");
 	cli();
 }
 
+static bool storm_of_others(void *arg)
+{
+	(void)arg;
+	storm();
+	return !ap_stop;
+}
+
 static void storm_from(unsigned index)
 {
-	bool any = true;
-
 	(void)index;
 	lapic_enable();
-	while (!stop) {
-		(void)chaos(storm, &any);
+	chaos_repeat(storm_of_others, NULL);
+}
+
+/*
+ * The end of a storm is the others' first; what they had sent arrives here yet, and must find us
+ * where any interrupt may come. false = it is calm.
+ */
+static bool calms_down(void)
+{
+	static uint64_t calm_at;
+
+	if (!ap_stop) {
+		ap_park();
+		calm_at = rdtsc() + tsc_hz() / 20;
 	}
+	return rdtsc() < calm_at;
+}
+
+static bool storm_here(void *arg)
+{
+	(void)arg;
+	if (!more()) {
+		return calms_down();
+	}
+	storm();
+	return true;
 }
 
 /* All vectors, modes, shorthands and destinations, from all sides at once. */
 ATTACK(ipi_storm)
 {
-	bool any = true;
-
 	say("vCPUs", ap_start(storm_from) + 1, true);
-	while (more()) {
-		(void)chaos(storm, &any);
+	chaos_repeat(storm_here, NULL);
+}
+
+static void any_msr(void *arg)
+{
+	uint32_t msr = 0x800 + (uint32_t)rnd_below(256);
+
+	(void)arg;
+	wrmsr(msr, rnd_odd() & ~0x700ULL);
+}
+
+static bool storm_x2apic(void *arg)
+{
+	(void)arg;
+	if (rnd_below(8) == 0) {
+		any_msr(NULL);
+	} else if (rnd_below(8) == 0) {
+		wrmsr(0x830, rnd() & ~0x700ULL); /* reserved bits: #GP */
+	} else {
+		storm();
 	}
-	stop = true;
+	return more();
 }
 
 ATTACK(ipi_storm_x2apic)
 {
-	bool any = true;
-
 	wrmsr(0x1b, rdmsr(0x1b) | 0xc00);
 	wrmsr(0x80f, 0x1ff);
-	while (more()) {
-		(void)chaos(storm, &any);
-		if (rnd_below(32) == 0) {
-			/* Reserved bits: #GP. */
-			(void)wrmsr_fault(0x830, rnd());
-			(void)wrmsr_fault(0x800 + (uint32_t)rnd_below(256), rnd_odd() & ~0x700ULL);
-		}
-	}
+	chaos_repeat(storm_x2apic, NULL);
+	wrmsr(0x1b, rdmsr(0x1b) & ~0xc00ULL);
+	wrmsr(0x1b, rdmsr(0x1b) | 0x800);
 }
 
-static void nmis(void *arg)
+static bool nmis(void *arg)
 {
 	(void)arg;
+	if (!more()) {
+		return calms_down();
+	}
 	for (unsigned i = 0; i < 256; i++) {
 		icr_write(0xc4400, 0);
 		icr_write(0x4400, (uint32_t)rnd_below(16));
 	}
+	return true;
 }
 
 ATTACK(nmi_storm)
 {
 	say("vCPUs", ap_start(take_hits) + 1, true);
-	while (more()) {
-		(void)chaos(nmis, NULL);
-	}
-	stop = true;
+	chaos_repeat(nmis, NULL);
 }
 
 static void count_only(unsigned index)
 {
 	(void)index;
-	while (!stop) {
+	while (!ap_stop) {
 		__asm__ volatile("pause");
 	}
 }
@@ -131,9 +166,6 @@ ATTACK(init_storm)
 			case 2:
 				icr_write(0x8500, dest); /* de-assert */
 				break;
-			case 3:
-				icr_write(0x4400, dest);
-				break;
 			default:
 				ap_init_sipi(dest, rnd_below(2));
 				break;
@@ -143,8 +175,7 @@ ATTACK(init_storm)
 			__asm__ volatile("pause");
 		}
 	}
-	stop = true;
-	ap_stop = true;
+	ap_park();
 	say("starts", ap_running, true);
 }
 
@@ -169,7 +200,7 @@ static void rewrite(unsigned index)
 {
 	uint64_t n = index;
 
-	while (!stop) {
+	while (!ap_stop) {
 		n = n * 6364136223846793005ULL + 1442695040888963407ULL;
 		CODE[(n >> 60) & 1] = bodies[(n >> 33) % (sizeof(bodies) / sizeof(bodies[0]))];
 	}
@@ -190,7 +221,7 @@ ATTACK(selfmod)
 		}
 		window_map(0, rnd_device() & ~0xfffULL, PTE_P | PTE_W | PTE_U);
 	}
-	stop = true;
+	ap_park();
 }
 
 /* Page tables that change under the walk. */
@@ -198,7 +229,7 @@ static void remap(unsigned index)
 {
 	uint64_t n = index;
 
-	while (!stop) {
+	while (!ap_stop) {
 		n = n * 6364136223846793005ULL + 1442695040888963407ULL;
 		window_pt[0] = ((n >> 40 & 1)          ? IOAPIC_BASE
 		                       : (n >> 41 & 1) ? 0xe0000000ULL
@@ -225,7 +256,7 @@ ATTACK(remap)
 	while (more()) {
 		(void)chaos(touch_all, (void *)WINDOW_BASE);
 	}
-	stop = true;
+	ap_park();
 }
 
 /* --- timers --- */
@@ -244,11 +275,20 @@ static void timer_off(void)
 	mmio_w32(LAPIC_BASE + 0x320, 0x10000);
 }
 
+/* A processor that does nothing but take its ticks never comes back to what it did. */
+static void ticked(struct frame *f)
+{
+	(void)f;
+	if (time_over()) {
+		timer_off();
+	}
+}
+
 static void tick(unsigned index)
 {
 	(void)index;
 	timer_on();
-	while (!stop) {
+	while (!ap_stop && !time_over()) {
 		sti_hlt();
 	}
 	timer_off();
@@ -257,7 +297,7 @@ static void tick(unsigned index)
 /* The shortest period there is, on every vCPU, and on the devices. */
 ATTACK(timers)
 {
-	irq_setup(0x50, EOI_LAPIC, NULL);
+	irq_setup(0x50, EOI_LAPIC, ticked);
 	say("vCPUs", ap_start(tick) + 1, true);
 	timer_on();
 	outb(0x43, 0x34);
@@ -269,7 +309,7 @@ ATTACK(timers)
 		sti_hlt();
 	}
 	timer_off();
-	stop = true;
+	ap_park();
 }
 
 /* The same with interrupts off: nobody takes the ticks. */

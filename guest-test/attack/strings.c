@@ -9,7 +9,10 @@ struct string_op {
 
 #define STRING(n, text) \
 	case n: \
-		__asm__ volatile(text : "+S"(si), "+D"(di), "+c"(cx) : "d"(s->port) : "memory"); \
+		__asm__ volatile(text \
+		                 : "+S"(si), "+D"(di), "+c"(cx) \
+		                 : "d"(s->port) \
+		                 : "rax", "memory"); \
 		break
 
 static void string_insn(void *arg)
@@ -36,7 +39,7 @@ static void string_insn(void *arg)
 		STRING(12, "addr32 rep insb");
 		STRING(13, "addr32 rep outsl");
 		STRING(14, "rep stosl");
-		STRING(15, "repne scasb");
+		STRING(15, "rep lodsl");
 	}
 	__asm__ volatile("cld");
 }

@@ -53,25 +53,25 @@ ATTACK(cr3_loop)
 		for (unsigned i = 0; i < 512; i++) {
 			own[i] = (uint64_t)own | flags;
 		}
-		own[rnd_below(512)] = IOAPIC_BASE | 7;
-		own[rnd_below(512)] = rnd_odd();
-		/* Slots 3 and 4 of the top level are the attack's. */
+		/* Somewhere in RAM; a table elsewhere ends the VM, which is pt_mmio's part. */
+		own[rnd_below(512)] =
+		        ((uint64_t)scratch + rnd_below(SCRATCH_PAGES) * 4096) | (rnd() & 0xfff);
+		/* Slot 3 of the top level is the attack's. */
 		pml4[3] = (uint64_t)own | 7;
-		pml4[4] = (rnd_below(2) ? rnd_device() & ~0xfffULL : 0) | 7;
 		write_cr3((uint64_t)pml4);
 		at = 3ULL << 39 | (rnd() & 0x7ffffffff8ULL);
 		(void)chaos(read_it, (void *)at);
 		(void)chaos(add_it, (void *)at);
 		(void)chaos(read_it, (void *)(at ^ 4096));
 	}
-	pml4[3] = pml4[4] = 0;
+	pml4[3] = 0;
 	write_cr3((uint64_t)pml4);
 }
 
-/* A table in a device for one address: the walk ends the VM. */
+/* A table in a device, for one address: the walk ends the VM. */
 ATTACK(pt_mmio)
 {
-	pml4[3] = LAPIC_BASE | 7;
+	pml4[3] = IOAPIC_BASE | 7;
 	write_cr3((uint64_t)pml4);
 	read_it((void *)(3ULL << 39));
 }

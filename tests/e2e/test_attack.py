@@ -1,76 +1,63 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Guests that attack, beside a Linux that must not notice (guest-test/attack/, docs/security.md).
 
-Each attacker is a small VM. What it may come to is in ATTACKS: it survives and powers off, it
-is killed with a dump that says why, it is reset again and again, or it runs for ever. The host
-must not panic, its log must stay short, and Linux must keep its time and its share.
+An attacker is a VM of 4 MiB that an operator starts while Linux runs. What may become of each is
+said here. The host must not panic, the monitor must answer meanwhile, the log must stay short, and
+Linux must keep its time and its share.
 """
 
 import re
 
 import linux
+import test_monitor as monitor
+from test_monitor import KEY
 
-# Its own end, a pattern of the reason, or None: it goes on until the machine is switched off.
-SURVIVES = r"powered off"
-
-
-def killed(why):
-    return rf"vCPU \d+: [^\n]*(?:{why})"
-
-
-RUNS = None
-# name -> (what becomes of it, vCPUs)
-ATTACKS = {
-    "triple": (RUNS, 1),
-    "cli_hlt": (RUNS, 1),
-    "cli_spin": (RUNS, 1),
-    "sti_spin": (SURVIVES, 1),
-    "pause": (SURVIVES, 1),
-    "cpuid": (SURVIVES, 1),
-    "port_flood": (SURVIVES, 1),
-    "mmio_flood": (SURVIVES, 1),
-    "msr_flood": (SURVIVES, 1),
-    "ept_miss": (SURVIVES, 1),
-    "fetch_hole": (killed("instruction fetch outside its memory"), 1),
-    "forbidden": (SURVIVES, 1),
-    "hlt_wake": (SURVIVES, 1),
-    "strings": (SURVIVES, 1),
-    "mmio_forms": (SURVIVES, 1),
-    "mmio_bytes": (SURVIVES, 1),
-    "mmio_kill": (killed("device memory that cannot be emulated"), 1),
-    "rom": (SURVIVES, 1),
-    "cr3_mmio": (killed("page tables outside its memory"), 1),
-    "cr3_hole": (killed("page tables outside its memory"), 1),
-    "cr3_loop": (SURVIVES, 1),
-    "pt_mmio": (killed("page tables outside its memory"), 1),
-    "pt_rewrite": (SURVIVES, 1),
-    "gdt_hole": (killed("device memory|outside its memory"), 1),
-    "idt_hole": (killed("descriptor tables or a stack outside its memory"), 1),
-    "idt_lapic": (killed("descriptor tables or a stack outside its memory"), 1),
-    "stack_mmio": (killed("descriptor tables or a stack outside its memory"), 1),
-    "tss_hole": (killed("outside its memory"), 1),
-    "ipi_storm": (SURVIVES, 2),
-    "ipi_storm_x2apic": (SURVIVES, 1),
-    "nmi_storm": (SURVIVES, 2),
-    "init_storm": (SURVIVES, 2),
-    "selfmod": (SURVIVES, 2),
-    "remap": (SURVIVES, 2),
-    "timers": (SURVIVES, 4),
-    "timers_masked": (SURVIVES, 1),
-    "ports": (SURVIVES, 1),
-    "devices": (SURVIVES, 1),
-    "pci": (SURVIVES, 1),
-    "msrs": (SURVIVES, 1),
-    "crs": (SURVIVES, 1),
-    "segments": (SURVIVES, 1),
-    "flags": (SURVIVES, 1),
-    "console": (SURVIVES, 1),
-    "log": (SURVIVES, 1),
-    "reset_flood": (RUNS, 1),
-    "db_storm": (SURVIVES, 1),
-    "ac_storm": (RUNS, 1),
-    "task": (RUNS, 2),
+# VM: (vCPUs, attacks one after the other). They come through and power off.
+SURVIVORS = {
+    "exits": (1, "cpuid port_flood mmio_flood msr_flood ept_miss"),
+    "idlers": (1, "pause sti_spin hlt_wake forbidden"),
+    "strings": (1, "strings mmio_forms rom"),
+    "tables": (1, "cr3_loop pt_rewrite flags"),
+    "registers": (1, "msrs crs"),
+    "programs": (1, "ports devices"),
+    "floods": (1, "console log"),
+    "calls": (1, "hypercalls"),
+    "storms": (2, "ipi_storm nmi_storm ipi_storm_x2apic"),
+    "starts": (2, "init_storm selfmod remap"),
+    "ticks": (4, "timers timers_masked"),
 }
+# They may also end the VM: a random jump or a table elsewhere is enough.
+EITHER = {
+    "bytes": (1, "mmio_bytes"),
+    "segments": (1, "segments"),
+    "moved": (1, "pci"),
+    "synthetic": (1, "synthetic_msrs"),
+}
+# They go on until somebody ends them; a task switch into nowhere may be the end, too.
+ENDLESS = {
+    "spin": (1, "cli_spin"),
+    "halt": (1, "cli_hlt"),
+    "triple": (1, "triple"),
+    "resets": (1, "reset_flood"),
+    "align": (1, "ac_storm"),
+    "debug": (1, "db_storm"),
+    "task": (2, "task"),
+}
+# 'attack=die': one a life, in this order.
+DEATHS = {
+    "fetch_hole": "instruction fetch outside its memory",
+    "mmio_kill": "an instruction on device memory that cannot be emulated",
+    "cr3_mmio": "page tables outside its memory|a page table or code lies outside RAM",
+    "cr3_hole": "page tables outside its memory|a page table or code lies outside RAM",
+    "pt_mmio": "page tables outside its memory|a page table or code lies outside RAM",
+    "gdt_hole": "an instruction on device memory that cannot be emulated",
+    "idt_hole": "descriptor tables or a stack outside its memory",
+    "idt_lapic": "descriptor tables or a stack outside its memory",
+    "stack_mmio": "descriptor tables or a stack outside its memory",
+    "tss_hole": "outside its memory|cannot be emulated",
+}
+# Two bursts of 20, two lines a second, dumps and statistics of a few lives.
+MAX_LINES = 400
 
 # One line of the checker a second: its number, the time since boot, a hash of what never changes.
 CHECKER = (
@@ -80,20 +67,37 @@ CHECKER = (
 )
 
 
-def attacker(name, start, until, vcpus, seed=1, extra=""):
+def attacker(name, vcpus, attacks, secs, seed=1, extra=""):
     return f"""\
 [vm.{name}]
-vcpus   = {vcpus}
-memory  = 4M
-kernel  = \\guests\\attack.elf
-cmdline = attack={name} seed={seed} start={start} until={until}
+vcpus     = {vcpus}
+memory    = 4M
+kernel    = \\guests\\attack.elf
+cmdline   = attack={attacks.replace(" ", ",")} seed={seed} secs={secs}
 {extra}"""
 
 
-def beats(t):
-    """What the checker wrote: list of (number, seconds, hash)."""
-    out = t.shell("cat /tmp/beats", 120)
-    return [(int(n), float(s), h) for n, s, h in re.findall(r"beat (\d+) ([\d.]+) (\S+)", out)]
+def lines_of(t, name):
+    return [line for line in t.text.split("\n") if f"vm {name}: " in line or f"vm {name} " in line]
+
+
+def judge_words(t, name, attacks, survives):
+    text = "\n".join(lines_of(t, name))
+    # The log has a VM's first words and two a second: those of a flood may be left out.
+    if "lines left out" in text:
+        return
+    for attack in attacks.split():
+        t.check(f"attack {attack}: begins" in text, f"{name}: {attack} did not begin")
+        if survives:
+            t.check(f"attack {attack}: survived" in text, f"{name}: {attack} was not survived")
+
+
+def judge_log(t, name):
+    n = len(lines_of(t, name))
+    t.check(n < MAX_LINES, f"{name} made the host write {n} lines")
+
+
+# --- Linux's part ---
 
 
 def clock_difference(t):
@@ -102,99 +106,155 @@ def clock_difference(t):
     return int(out.strip().split("\n")[-1])
 
 
-def check_beats(t, first, last, gap):
-    rows = beats(t)
-    t.check(len({row[2] for row in rows}) == 1, "the same data had two hashes")
-    times = [row[1] for row in rows if first <= row[1] <= last]
-    gaps = [b - a for a, b in zip(times, times[1:])]
-    t.check(times and max(gaps, default=0) < gap,
-            f"Linux was kept waiting: {max(gaps, default=0):.1f} s between two beats")  # fmt: skip
-    return gaps
+def uptime(t):
+    return float(t.shell("cat /proc/uptime").split()[0])
 
 
-def outcome(t, name):
-    """What the host's log says became of it: 'off', 'killed', or nothing yet."""
-    if re.search(rf"vm {name}: powered off", t.text):
-        return "off"
-    return "killed" if re.search(rf"vm {name}: killed", t.text) else ""
+def check_beats(t, first, last, longest):
+    out = t.shell("cat /tmp/beats", 120)
+    rows = [(float(s), h) for s, h in re.findall(r"beat \d+ ([\d.]+) (\S+)", out)]
+    t.check(len({row[1] for row in rows}) == 1, "the same data had two hashes")
+    times = [first] + [row[0] for row in rows if first < row[0] < last] + [last]
+    gap = max(b - a for a, b in zip(times, times[1:]))
+    t.check(gap < longest, f"Linux was kept waiting: {gap:.1f} s without a beat")
 
 
-def judge(t, name):
-    want = ATTACKS[name][0]
-    got = outcome(t, name)
-    lines = [x for x in t.text.split("\n") if f"vm {name}: " in x]
-    t.check(re.search(rf"attack {name}: begins", t.text), f"{name} did not begin")
-    if want is RUNS:
-        t.check(got == "", f"{name} should go on for ever: {got}")
-    elif want == SURVIVES:
-        t.check(got == "off" and re.search(rf"attack {name}: survived", t.text),
-                f"{name} should survive: {got or 'still there'}: {lines[-3:]}")  # fmt: skip
-    else:
-        t.check(got == "killed" and re.search(rf"vm {name}: {want}", t.text),
-                f"{name} should be killed ({want}): {got or 'still there'}: {lines[-3:]}")  # fmt: skip
-    # 20 lines at once, then two a second, a dump and statistics.
-    t.check(len(lines) < 250, f"{name} made the host write {len(lines)} lines")
+def to_linux(t):
+    t.send(KEY)
+    t.expect(r"\[console: debian - Ctrl-\] for the monitor\]", 90)
+    t.send("\r")
+    t.expect(linux.PROMPT, 90)
 
 
-def beside_linux(names, start=70, seconds=20, host="", vcpus=None):
+# --- the operator's part ---
+
+
+def ask(t, command, answer, timeout=90):
+    """The prompt comes again after each line of the log: what tells is the answer itself."""
+    t.pos = len(t.text)
+    t.send_line(command)
+    return t.expect(answer, timeout, f"the answer to '{command}'")[0]
+
+
+def states(t, last):
+    """name -> state, while everybody attacks: an answer is part of the test."""
+    out = ask(t, "vm list", rf"(?ms)^name +state.*?^{last} +(?:off|starting|running|paused) .*?$")
+    return dict(re.findall(r"(?m)^(\w+) +(off|starting|running|paused) ", out))
+
+
+def start(t, names):
+    for name in names:
+        # It may have ended again before the monitor looked.
+        ask(t, f"vm start {name}", rf"(?m)^(error: )?{name}(:| is) ")
+
+
+def wait_off(t, names, last, limit):
+    """Until none of them runs; the monitor is asked all the while."""
+    left = names
+    for _ in range(limit):
+        now = states(t, last)
+        left = [name for name in names if now.get(name) != "off"]
+        if not left:
+            return
+        # A second of the host's time or so.
+        for _ in range(4):
+            ask(t, "host", r"(?m)^version: Candela \d")
+    t.check(False, "still running: " + " ".join(left))
+
+
+def die(t, n):
+    """One death after the other, each with a dump that says why."""
+    for name, why in list(DEATHS.items())[:n]:
+        mark = len(t.text)
+        start(t, ["die"])
+        wait_off(t, ["die"], "die", 60)
+        text = t.text[mark:]
+        t.check(f"attack {name}: begins" in text, f"{name} did not begin")
+        t.check_match(rf"vm die: killed \({why}\)", text, f"{name} was to be killed")
+        t.check_match(r"vm die vCPU 0: .*RIP", text, f"{name}: no dump")
+
+
+def beside_linux(survivors, either, endless, secs, deaths, longest=6, host="", seed=1, vcpus=1):
     def run(t):
-        linux.add_vm(t, host=host)
+        groups = {**survivors, **either, **endless}
+        if deaths:
+            groups["die"] = (1, "die")
+        linux.add_vm(t, host=host, vcpus=vcpus)
         t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
         with open(t.path("config/candela.cfg"), "a", encoding="ascii") as f:
-            for name in names:
-                f.write(attacker(name, start, start + seconds, vcpus or ATTACKS[name][1]))
+            for name, (n, attacks) in groups.items():
+                f.write(attacker(name, n, attacks, secs, seed, "autostart = no\n"))
         t.boot(cpus=2)
         linux.wait_shell(t)
         t.shell(CHECKER)
         difference = clock_difference(t)
-        finite = [name for name in names if ATTACKS[name][0] is not RUNS]
-        for _ in range(300):
-            if all(outcome(t, name) for name in finite):
-                break
-            t.shell("sleep 1", 60)
-        for name in names:
-            judge(t, name)
-        check_beats(t, start, start + seconds, 4)
+        first = uptime(t)
+        monitor.enter(t)
+        start(t, [*endless, *survivors, *either])
+        last = list(groups)[-1]
+        wait_off(t, [*survivors, *either], last, 400)
+        now = states(t, last)
+        for name in endless:
+            if name == "task" and now.get(name) == "off":
+                continue
+            t.check(now.get(name) in ("running", "starting"), f"{name} is {now.get(name)}")
+            ask(t, f"vm kill {name}", rf"(?m)^{name}: off")
+        die(t, deaths)
+        for name, (_, attacks) in groups.items():
+            if name != "die":
+                judge_words(t, name, attacks, name in survivors)
+            judge_log(t, name)
+        for name in survivors:
+            t.check(re.search(rf"vm {name}: powered off", t.text), f"{name} did not power off")
+        to_linux(t)
+        check_beats(t, first, uptime(t), longest)
         t.check(abs(clock_difference(t) - difference) <= 2, "Linux's clocks ran apart")
         t.shell("kill %1", status=None)
         linux.check_log(t)
+        t.send_line("poweroff -f")
+        t.expect_off()
 
-    run.__doc__ = "Linux beside " + ", ".join(names)
+    run.__doc__ = "Linux beside guests that " + ("attack in every way" if deaths else "attack")
     return run
 
 
-def finite(names):
-    return [name for name in names if ATTACKS[name][0] is not RUNS]
-
-
-def alone(names, seconds=10, host="", cpus=2, seed=1, limit=300):
-    """Attackers without anybody beside them: cheaper, for many seeds and machines."""
+def alone(groups, secs, host="", cpus=2, seed=1, limit=600):
+    """Attackers with nobody beside them: cheaper, for many seeds and machines."""
 
     def run(t):
         t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
         t.config((f"[host]\n{host}\n" if host else "") + "".join(
-            attacker(name, 0, seconds, ATTACKS[name][1], seed) for name in names))  # fmt: skip
+            attacker(name, n, attacks, secs, seed) for name, (n, attacks) in groups.items()))  # fmt: skip
         t.boot(cpus=cpus)
-        for name in finite(names):
-            if not outcome(t, name):
-                t.expect(rf"vm {name}: (powered off|killed)", limit)
-                t.pos = 0
-        for name in names:
-            judge(t, name)
+        for name in groups:
+            t.pos = 0
+            t.expect(rf"vm {name}: (powered off|killed)", limit)
+        for name, (_, attacks) in groups.items():
+            judge_words(t, name, attacks, name in SURVIVORS)
+            judge_log(t, name)
+            if name in SURVIVORS:
+                t.check(re.search(rf"vm {name}: powered off", t.text), f"{name} did not power off")
+        t.expect_off()
 
-    run.__doc__ = "Attackers on their own: " + ", ".join(names)
+    run.__doc__ = f"Attackers on their own: seed {seed}, {secs} s each, {cpus} CPU(s) {host}"
     return run
 
 
-FIRST = ["cpuid", "port_flood", "cli_spin", "triple", "ept_miss", "mmio_kill", "ports", "pause"]
+# What one run of everything can afford. Without the preemption timer Bochs keeps a guest with
+# interrupts off for ever, so 'vmx = -all' is for attackers on their own.
+QUICK = {name: SURVIVORS[name] for name in SURVIVORS if name not in ("floods",)}
 TESTS = {
-    "attack_first": ("all", beside_linux(FIRST)),
-    "attack_a": ("all", alone(["cli_hlt", "sti_spin", "mmio_flood", "msr_flood", "fetch_hole",
-                               "forbidden", "hlt_wake", "strings", "mmio_forms", "mmio_bytes",
-                               "rom", "cr3_mmio", "cr3_hole", "cr3_loop", "pt_mmio"])),
-    "attack_b": ("all", alone(["pt_rewrite", "gdt_hole", "idt_hole", "idt_lapic", "stack_mmio",
-                               "tss_hole", "ipi_storm_x2apic", "timers_masked", "devices",
-                               "pci", "msrs", "crs", "segments", "flags", "db_storm"])),
-    "attack_c": ("all", alone(["ipi_storm", "nmi_storm", "init_storm", "selfmod", "remap",
-                               "timers", "console", "log", "ac_storm", "task", "ports"])),
-}
+    "attack": ("test", beside_linux(QUICK, {}, {n: ENDLESS[n] for n in ("spin", "triple", "align", "debug")}, 1, 3)),
+    "attack_long": ("all", beside_linux(
+        {"floods": SURVIVORS["floods"], **{n: SURVIVORS[n] for n in ("storms", "starts", "ticks", "programs")}},
+        EITHER, ENDLESS, 10, len(DEATHS), longest=8, vcpus=2)),
+    "attack_alone_1": ("all", alone(SURVIVORS, 4, cpus=1)),
+    "attack_alone_bare": ("all", alone(SURVIVORS, 2, host="vmx = -all")),
+    "attack_alone_vid": ("all", alone(SURVIVORS, 2, host="vmx = +vid")),
+}  # fmt: skip
+for _seed in range(1, 5):
+    TESTS[f"attack_seeds_{_seed}"] = (
+        "all",
+        alone({"programs": (1, "ports devices"), "registers": (1, "msrs crs"), "strings": (1, "strings mmio_forms")},
+              30, seed=_seed * 100000),  # fmt: skip
+    )
