@@ -244,7 +244,7 @@ def alone(groups, secs, host="", cpus=2, seed=1, limit=600):
 # interrupts off for ever, so 'vmx = -all' is for attackers on their own.
 QUICK = {name: SURVIVORS[name] for name in SURVIVORS if name not in ("floods",)}
 TESTS = {
-    "attack": ("test", beside_linux(QUICK, {}, {n: ENDLESS[n] for n in ("spin", "triple", "align", "debug")}, 1, 3)),
+    "attack": ("all", beside_linux(QUICK, {}, {n: ENDLESS[n] for n in ("spin", "triple", "align", "debug")}, 1, 3)),
     "attack_long": ("all", beside_linux(
         {"floods": SURVIVORS["floods"], **{n: SURVIVORS[n] for n in ("storms", "starts", "ticks", "programs")}},
         EITHER, ENDLESS, 10, len(DEATHS), longest=8, vcpus=2)),
