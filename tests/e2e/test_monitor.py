@@ -135,7 +135,8 @@ INSIDE = (
             r"  blocked:",
             r"  microseconds: in the guest \d+",
             r"   .* s ago  hlt",
-            r"   .* s ago  io +out 0x20/1 0x20$",
+            # The end of its tick's interrupt, or the line that it prints once in a while.
+            r"   .* s ago  io +out 0x(20/1 0x20|3f8/1 0x[0-9a-f]+)$",
         ),
     ),
     ("vcpu debian 0 all", (r"  local APIC 0: ", r"  GUEST_RIP ", r"  exit reason \d+ \(")),
