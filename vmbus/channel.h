@@ -12,6 +12,7 @@
 #ifndef VMBUS_CHANNEL_H
 #define VMBUS_CHANNEL_H
 
+#include "devices/backend/io_seg.h"
 #include "vmbus/gpadl.h"
 #include "vmbus/ring.h"
 #include "vmm/lib/guid.h"
@@ -89,13 +90,6 @@ struct vmbus_channel {
 
 /* --- of the channel --- */
 
-/* A range of guest memory that a packet names. */
-struct vmbus_seg {
-	uint8_t *hva;
-	hpa_t hpa;
-	uint32_t len;
-};
-
 /* A packet of the guest, checked; it lies in packet_buf until the next one is received. */
 struct vmbus_packet {
 	enum ring_packet_type type; /* in-band, GPA direct, transfer pages, completion */
@@ -115,7 +109,7 @@ __must_check int channel_receive(struct vmbus_channel *ch, struct vmbus_packet *
  * Returns how many, -EFAULT when a page is not RAM, -ENOSPC when there are more.
  */
 __must_check int channel_segs(struct vmbus_channel *ch, const struct vmbus_packet *packet,
-        struct vmbus_seg *segs, unsigned max_segs);
+        struct io_seg *segs, unsigned max_segs);
 /*
  * To the guest. 0, or -EAGAIN when the ring has no room: work() is called when there is some (a
  * device keeps what it could not send, and takes no more requests meanwhile); -ENOTCONN when not

@@ -60,7 +60,7 @@ struct blk {
 	const struct blk_ops *ops;
 	const char *kind;    /* "ram" */
 	uint64_t size;       /* bytes, a multiple of block_size */
-	uint32_t block_size; /* 512 or 4096: what the guest is told */
+	uint32_t block_size; /* 512, 2048 (CD-ROM) or 4096: what the guest is told */
 	uint32_t max_segs;   /* of one request */
 	uint32_t max_len;    /* bytes of one request */
 	uint32_t seg_align;  /* address and length of each segment */
