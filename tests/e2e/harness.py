@@ -2,7 +2,8 @@
 """What a test that needs a whole machine uses: make an image, boot it, talk to it.
 
 expect() and shell() raise Failed: nothing after them makes sense. check() notes a failure
-and lets the test go on, so that one boot reports everything it found.
+and lets the test go on, so that one boot reports everything it found. skip() ends a test that this
+machine cannot run.
 """
 
 import os
@@ -31,6 +32,10 @@ PROMPT = r"(?m)^/ # $"
 
 class Failed(Exception):
     """The test cannot go on; the text is the reason."""
+
+
+class Skipped(Exception):
+    """This machine cannot run the test; the text says why."""
 
 
 class Context:
@@ -75,7 +80,18 @@ class Context:
 
     # --- the machine ---
 
+    def kind(self):
+        """What boot() boots: "bochs", "qemu-kvm"."""
+        return machines.choose_kind(os.environ.get("MACHINE") or "")
+
+    def on_bochs(self):
+        return self.kind() == machines.Bochs.kind
+
+    def skip(self, reason):
+        raise Skipped(reason)
+
     def boot(self, cpus=1, mem="1G", cpu_model=None, kind=None, loader=None, options=None):
+        kind = kind or self.kind()
         image = self.path("disk.img")
         mkimage = os.path.join(REPO, "tests", "machine", "mkimage.sh")
         result = subprocess.run(
@@ -87,7 +103,6 @@ class Context:
         )
         if result.returncode != 0:
             raise Failed("mkimage.sh: " + result.stdout.decode("utf-8", "replace"))
-        kind = kind or machines.choose_kind(os.environ.get("MACHINE") or "")
         # Emulated start of time: fixed, so that a run repeats instruction for instruction.
         options = {"time0": 1767225600, **(options or {})}
         # A test names models of Bochs; on another machine CPU_MODEL or the default decides.
@@ -227,9 +242,10 @@ class Context:
 
 
 class Result:
-    def __init__(self, name, failures, seconds, context):
+    def __init__(self, name, failures, skipped, seconds, context):
         self.name = name
         self.failures = failures
+        self.skipped = skipped
         self.seconds = seconds
         self.context = context
 
@@ -241,18 +257,24 @@ def run_one(name, function, loader, show=False):
     """Run function(context); returns a Result. Never leaves a machine behind."""
     context = Context(name, loader, show)
     start = time.monotonic()
+    skipped = None
     try:
         function(context)
+    except Skipped as err:
+        skipped = str(err)
     except Failed as err:
         context.failures.append(str(err))
     finally:
         context.close()
-    return Result(name, context.failures, time.monotonic() - start, context)
+    return Result(name, context.failures, skipped, time.monotonic() - start, context)
 
 
 def report(result, lines=30):
-    """One line for a test that passed; reasons and the end of the log for one that failed."""
+    """One line for a test that passed or was skipped; reasons and the end of the log for one that failed."""
     with PRINT_LOCK:
+        if result.skipped and not result.failures:
+            print(f"SKIP {result.name}: {result.skipped}", flush=True)
+            return
         if not result.failures:
             print(f"PASS {result.name} ({result.seconds:.0f} s)", flush=True)
             return

@@ -19,10 +19,10 @@ testdev = on
 {pinned}"""
 
 
-def run(t, cpus, vms):
-    """Boot them; name -> what each says it got."""
+def run(t, cpus, vms, host=""):
+    """Boot them; name -> what each says it got. They spin with interrupts off."""
     t.file("guests/share.elf", t.built("gt-tools/share.elf"))
-    t.config("".join(vms))
+    t.config(host + "".join(vms))
     t.boot(cpus=cpus)
     t.expect_off(180)
     return {name: int(value) for name, value in re.findall(r"vm (\w+): debug exit (\d+)", t.text)}
@@ -72,8 +72,19 @@ def cap(t):
     check_shares(t, got, {"big": 2, "a": 1, "b": 1})
 
 
+def no_timer(t):
+    """Without the VMX preemption timer a spinning guest is ended by the host's interrupt."""
+    if t.on_bochs():
+        t.skip("Bochs does not exit a guest with interrupts off for a host's interrupt")
+    got = run(t, 1, [vm("a", "spin", 100), vm("b", "spin", 200), timer()],
+              host="[host]\nvmx = -timer\n")  # fmt: skip
+    check_shares(t, got, {"a": 1, "b": 2})
+    check_ticks(t, got.get("timer", 0), 500)
+
+
 TESTS = {
     "sched_weights": ("test", weights),
     "sched_cpus": ("test", cpus),
     "sched_cap": ("all", cap),
+    "sched_no_timer": ("all", no_timer),
 }
