@@ -17,18 +17,6 @@ void hv_setup(void)
 	wrmsr(HV_MSR_HYPERCALL, CALL_PAGE | 1);
 }
 
-uint64_t hv_call(uint64_t control, uint64_t input, uint64_t output)
-{
-	register uint64_t r8 __asm__("r8") = output;
-	uint64_t result;
-
-	__asm__ volatile("call *%[page]"
-	                 : "=a"(result), "+c"(control), "+d"(input), "+r"(r8)
-	                 : [page] "r"(CALL_PAGE)
-	                 : "memory", "cc");
-	return result;
-}
-
 TEST(call_page)
 {
 	static const uint8_t code[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x01, 0xc1, 0xc3};

@@ -99,14 +99,6 @@ TEST(pages_anywhere)
 
 /* --- reference time --- */
 
-static uint64_t page_time(void)
-{
-	const volatile struct hv_reference_tsc *p =
-	        (const volatile struct hv_reference_tsc *)TSC_PAGE;
-
-	return (uint64_t)(((unsigned __int128)rdtsc() * p->scale) >> 64) + (uint64_t)p->offset;
-}
-
 TEST(time_msr_and_page)
 {
 	const volatile struct hv_reference_tsc *p =
@@ -115,7 +107,7 @@ TEST(time_msr_and_page)
 	wrmsr(HV_MSR_REFERENCE_TSC, TSC_PAGE | 1);
 	CHECK(p->sequence != 0);
 	for (unsigned i = 0; i < 200; i++) {
-		uint64_t before = page_time(), msr = hv_time(), after = page_time();
+		uint64_t before = hv_page_time(), msr = hv_time(), after = hv_page_time();
 
 		CHECK(before <= msr);
 		CHECK(msr <= after);
@@ -144,7 +136,7 @@ static void race(uint64_t arg)
 	(void)arg;
 	for (unsigned i = 0; i < 1000; i++) {
 		uint64_t seen = __atomic_load_n(&latest, __ATOMIC_SEQ_CST);
-		uint64_t now = i & 1 ? hv_time() : page_time();
+		uint64_t now = i & 1 ? hv_time() : hv_page_time();
 
 		if (now < seen) {
 			__atomic_fetch_add(&backwards, 1, __ATOMIC_SEQ_CST);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The latency benchmark: one operation, timed from the guest's side, many times. A new operation
- * is a row in the table of the file it belongs to (exits.c, io.c, irq.c); a new file has a table
- * of its own, named in main.c.
+ * is a row in the table of the file it belongs to (exits.c, io.c, irq.c, hv.c); a new file has a
+ * table of its own, named in main.c.
  */
 #ifndef GUEST_TEST_LATENCY_BENCH_H
 #define GUEST_TEST_LATENCY_BENCH_H
@@ -25,7 +25,7 @@ struct bench_table {
 	const struct bench *rows;
 	unsigned n;
 };
-extern const struct bench_table exits_table, io_table, irq_table, second_table;
+extern const struct bench_table exits_table, io_table, irq_table, hv_table, second_table;
 #define BENCH_TABLE(array) \
 	{ \
 		array, sizeof(array) / sizeof((array)[0]) \
@@ -53,6 +53,7 @@ void fault_skip2(void); /* with error code: go on 2 bytes further */
 void fault_skip3(void); /* without */
 void irq_xapic(void);   /* count, EOI */
 void irq_x2apic(void);
+void irq_synic(void); /* x2APIC; count, take message and event flag of HANDLED_SINT, EOM, EOI */
 extern volatile uint32_t irq_seen;
 
 void set_gate(uint8_t vector, void (*handler)(void));

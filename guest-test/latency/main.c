@@ -183,6 +183,7 @@ void main(void)
 	run_table(&exits_table);
 	run_table(&io_table);
 	run_table(&irq_table);
+	run_table(&hv_table);
 	run_table(&second_table);
 	print_info("samples", SAMPLES);
 	print_info("overhead", overhead);

@@ -30,6 +30,10 @@ EXIT_COLUMNS = ["exit", "count", "ticks"]
 TICKS_PER_US = harness.machines.BOCHS_IPS / 1e6
 
 
+MONITOR_KEY = "\x1d"
+# The first seconds after a prompt are not idle yet.
+IDLE_FROM, IDLE_SECONDS = 5, 20
+
 LATENCY_COLUMNS = ["operation", "min", "median", "p99", "max"]
 
 
@@ -38,12 +42,14 @@ def run_latency(t, vcpus):
     t.file("guests/latency.elf", t.built("bench/latency.elf"))
     t.config(
         f"[vm.latency]\nvcpus = {vcpus}\nmemory = 64M\nkernel = \\guests\\latency.elf\n"
+        "hyperv = on, +vpregs\ntestdev = on\n"
     )
     t.boot(**MACHINE)
     t.expect(r"INFO,end,0", 240, "the last line of the latency image")
     t.expect_off(60)
     for name, why in re.findall(r"(?m)^SKIP,([^,]*),(.*)$", t.text):
-        t.check(why == "one vCPU" and vcpus == 1, f"{name} was skipped: {why}")
+        expected = ("one vCPU",) if vcpus == 1 else ()
+        t.check(why in expected + ("no hyperv-testdev",), f"{name} was skipped: {why}")
     return [line.split(",") for line in re.findall(r"(?m)^BENCH,(.*)$", t.text)]
 
 
@@ -100,7 +106,16 @@ def kernel_clock(text):
 
 def linux_boot(t):
     """Debian's cloud kernel under Candela to /init, and off."""
-    linux.add_vm(t, memory=VM_MEMORY, cmdline=CMDLINE, initrd="bench/initrd.img")
+    return boot_to_init(t, "linux", "")
+
+
+def linux_plain(t):
+    """The same without the Hyper-V interface."""
+    return boot_to_init(t, "linux_plain", "hyperv = off\n")
+
+
+def boot_to_init(t, name, more):
+    linux.add_vm(t, memory=VM_MEMORY, cmdline=CMDLINE, initrd="bench/initrd.img", more=more)
     t.boot(**MACHINE)
     t.expect(r"bench: end", 300, "/init")
     t.expect(r"the last VM has stopped", 60)
@@ -127,9 +142,35 @@ def linux_boot(t):
     ]
     exits.sort(key=lambda row: -row[2])
     return {
-        "linux_exits": [EXIT_COLUMNS] + exits,
-        "linux": [["figure", "value", "unit"]] + figures,
+        name + "_exits": [EXIT_COLUMNS] + exits,
+        name: [["figure", "value", "unit"]] + figures,
     }
+
+
+def linux_idle(t):
+    """Its shell at the prompt, and nobody types."""
+    return idle_seconds(t, "linux_idle", "")
+
+
+def linux_plain_idle(t):
+    """The same without the Hyper-V interface."""
+    return idle_seconds(t, "linux_plain_idle", "hyperv = off\n")
+
+
+def idle_seconds(t, name, more):
+    linux.add_vm(t, memory=VM_MEMORY, cmdline=CMDLINE, more=more)
+    t.boot(**MACHINE)
+    linux.wait_shell(t)
+    t.send(MONITOR_KEY)
+    t.expect(r"(?m)^candela> $", 30, "the monitor's prompt")
+    t.send_line("stat -f debian")
+    sums = {}
+    for second in range(IDLE_FROM + IDLE_SECONDS):
+        match = t.expect(r"(?ms)^time: [^\n]*\nexit [^\n]*\n(.*?)^all  ", 60, "a second's exits")
+        for row in re.findall(r"(?m)^([^\n]+?)  +(\d+) ", match[1]) if second >= IDLE_FROM else []:
+            sums[row[0]] = sums.get(row[0], 0) + int(row[1])
+    rows = [[kind, round(n / IDLE_SECONDS, 1)] for kind, n in sorted(sums.items())]
+    return {name: [["exit", "per second"]] + rows}
 
 
 def linux_bare(t):
@@ -180,6 +221,9 @@ BENCHES = {
     "latency-two": (True, latency_two),
     "core-size": (True, core_size),
     "linux": (False, linux_boot),
+    "linux-plain": (False, linux_plain),
+    "linux-idle": (False, linux_idle),
+    "linux-plain-idle": (False, linux_plain_idle),
     "linux-bare": (False, linux_bare),
 }
 
@@ -262,6 +306,7 @@ def main():
                 "kernel": kernel_name(),
                 "memory": VM_MEMORY,
                 "cmdline": CMDLINE,
+                "idle": IDLE_SECONDS,
             }
         )
     return 0 if good else 1
