@@ -14,6 +14,7 @@
 
 #include "devices/backend/io_seg.h"
 #include "vmbus/gpadl.h"
+#include "vmbus/proto.h"
 #include "vmbus/ring.h"
 #include "vmm/lib/guid.h"
 #include "vmm/lib/out.h"
@@ -21,7 +22,6 @@
 #include "vmm/lib/types.h"
 
 #define VMBUS_MAX_CHANNELS 64U /* of one VM, sub-channels included; relid = place + 1 */
-#define VMBUS_USER_DATA 120U
 
 struct vmbus;
 struct vmbus_channel;
