@@ -62,6 +62,7 @@ struct vmbus_channel_stats {
 	uint64_t packets_in, packets_out;
 	uint64_t bytes_in, bytes_out;
 	uint64_t rounds; /* calls of work() */
+	uint64_t drains; /* looks at a masked ring: by a vCPU that halts, or by the timer */
 	uint64_t full;   /* sends that found no room */
 };
 
@@ -83,8 +84,10 @@ struct vmbus_channel {
 	struct gpadl *ring_gpadl; /* [lock] while open */
 	struct ring in;           /* [lock] guest to host */
 	struct ring out;          /* [lock] host to guest */
-	bool signal_pending;      /* [lock] an interrupt is due at the end of this round */
+	uint32_t tries;           /* [lock] signals that brought one packet: channel_run.c */
 	uint32_t again;           /* [a] somebody wants another round */
+	struct vmbus_channel *primary;    /* [subs_lock] it waits to be added; NULL = it does not */
+	struct vmbus_channel *next_sub;   /* [subs_lock] in the list of those */
 	struct vmbus_channel_stats stats; /* [lock], read anywhere */
 };
 
@@ -132,6 +135,13 @@ bool channel_has_room(struct vmbus_channel *ch, uint32_t len, unsigned n_ranges)
 struct gpadl *channel_gpadl_hold(struct vmbus_channel *ch, uint32_t id);
 void channel_gpadl_release(struct vmbus_channel *ch, struct gpadl *g);
 
+/*
+ * Put a sub-channel on the bus, as the guest has asked for one: soon, when this channel's lock is
+ * free. It goes by itself when this channel is closed, and may be added again then. One that is on
+ * the bus already, or waits to be, stays as it is.
+ */
+void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);
+
 /* --- any context --- */
 
 /* Have work() called soon, on a CPU where one of the VM's vCPUs lives. No lock of the channel
@@ -140,11 +150,12 @@ void channel_kick(struct vmbus_channel *ch);
 
 /* --- vmbus/vmbus.c: for devices when they are made, plugged and unplugged --- */
 
-/* Put it on the bus: offered with the others, or at once when the guest is there already.
- * -ENOSPC, -EEXIST (same type, instance and index). Server's lock taken. */
+/* Put it on the bus: offered with the others, or at once when the guest is there already. -ENOSPC,
+ * -EEXIST (same type, instance and index). Server's lock taken: not from within a channel. */
 __must_check int vmbus_channel_add(struct vmbus *bus, struct vmbus_channel *ch);
 /* Take it off: rescinded; close() has been called when this returns, and it may be added again
- * when the guest has let go (vmbus_channel_gone()). */
+ * when the guest has let go (vmbus_channel_gone()). Server's lock taken: not from within a channel.
+ */
 void vmbus_channel_rescind(struct vmbus_channel *ch);
 bool vmbus_channel_gone(const struct vmbus_channel *ch);
 
