@@ -42,6 +42,8 @@ struct blk_req {
 	struct blk_req *next; /* the back end's, while it has it */
 };
 
+#define BLK_ID_LEN 16U
+
 struct blk;
 
 struct blk_ops {
@@ -66,12 +68,15 @@ struct blk {
 	uint32_t seg_align;  /* address and length of each segment */
 	bool read_only;
 	bool removable;           /* a CD-ROM image */
-	uint8_t id[16];           /* stable identity: by the VM's name and the disk's number */
+	uint8_t id[BLK_ID_LEN];   /* stable identity: by the VM's name and the disk's number */
 	void (*ready)(void *arg); /* the user's, see submit */
 	void *ready_arg;
 	struct {
 		uint64_t reads, writes, flushes, discards, bytes_read, bytes_written, errors;
 	} stats;
 };
+
+/* The identity of a VM's disk: the same in every run, different for every VM and number. */
+void blk_make_id(uint8_t id[BLK_ID_LEN], const char *vm_name, uint32_t number);
 
 #endif
