@@ -72,6 +72,16 @@ EFI_STATUS guest_config_load(struct boot_info *bi)
 	return EFI_SUCCESS;
 }
 
+static struct boot_file *find_file(struct boot_info *bi, const char *path)
+{
+	for (uint32_t i = 0; i < bi->n_files; i++) {
+		if (strcmp(bi->files[i].path, path) == 0) {
+			return &bi->files[i];
+		}
+	}
+	return NULL;
+}
+
 /* A file once for all VMs that name it by the same path. NULL: the reason was said. */
 static const struct boot_file *load_file(struct boot_info *bi, const char *path, uint32_t line)
 {
@@ -79,10 +89,9 @@ static const struct boot_file *load_file(struct boot_info *bi, const char *path,
 	char full[FILE_PATH_MAX], why[256];
 	EFI_STATUS status;
 
-	for (uint32_t i = 0; i < bi->n_files; i++) {
-		if (strcmp(bi->files[i].path, path) == 0) {
-			return &bi->files[i];
-		}
+	file = find_file(bi, path);
+	if (file) {
+		return file;
 	}
 	if (bi->n_files == MAX_BOOT_FILES) {
 		con_line("%s:%u: more than %d files", config_name, line, MAX_BOOT_FILES);
@@ -106,6 +115,30 @@ static const struct boot_file *load_file(struct boot_info *bi, const char *path,
 	str_copy(file->path, sizeof(file->path), path);
 	bi->n_files++;
 	return file;
+}
+
+static EFI_STATUS load_disks(struct boot_info *bi, const struct config_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->n_disks; i++) {
+		const struct config_disk *disk = &vm->disks[i];
+		const struct boot_file *file;
+
+		if (disk->path[0] == '\0') {
+			continue;
+		}
+		file = load_file(bi, disk->path, disk->line);
+		if (!file) {
+			return EFI_LOAD_ERROR;
+		}
+		if (!is_aligned(file->len, disk->block_size)) {
+			return con_fail(EFI_LOAD_ERROR,
+			        "%s:%u: %s has %llu bytes, which is not a multiple of its block "
+			        "size, %u",
+			        config_name, disk->line, disk->path, (unsigned long long)file->len,
+			        disk->block_size);
+		}
+	}
+	return EFI_SUCCESS;
 }
 
 static EFI_STATUS load_vm_files(struct boot_info *bi, const struct config_vm *vm)
@@ -134,7 +167,7 @@ static EFI_STATUS load_vm_files(struct boot_info *bi, const struct config_vm *vm
 		return con_fail(EFI_LOAD_ERROR, "%s:%u: %s %s", config_name, vm->kernel_line,
 		        vm->kernel, why);
 	}
-	return EFI_SUCCESS;
+	return load_disks(bi, vm);
 }
 
 EFI_STATUS guest_files_load(struct boot_info *bi)
@@ -166,7 +199,7 @@ EFI_STATUS guest_cpus_check(const struct boot_info *bi)
 	return EFI_SUCCESS;
 }
 
-EFI_STATUS guest_memory_check(const struct boot_info *bi)
+EFI_STATUS guest_memory_check(struct boot_info *bi)
 {
 	uint64_t have = mem_map_large_bytes(bi);
 	uint64_t want = 0;
@@ -184,6 +217,20 @@ EFI_STATUS guest_memory_check(const struct boot_info *bi)
 			        "this machine has %lluM for them",
 			        config_name, vm->line, vm->name, (unsigned long long)(want >> 20),
 			        (unsigned long long)(have >> 20));
+		}
+		for (uint32_t d = 0; d < vm->n_disks; d++) {
+			const struct config_disk *disk = &vm->disks[d];
+			const struct boot_file *file = find_file(bi, disk->path);
+
+			want += config_disk_memory(&bi->config, disk, file ? file->len : 0);
+			if (want > have) {
+				return con_fail(EFI_OUT_OF_RESOURCES,
+				        "%s:%u: the disk is too large: the VMs with their disks up "
+				        "to it "
+				        "need %lluM of memory, this machine has %lluM for them",
+				        config_name, disk->line, (unsigned long long)(want >> 20),
+				        (unsigned long long)(have >> 20));
+			}
 		}
 	}
 	return EFI_SUCCESS;

@@ -13,6 +13,6 @@ EFI_STATUS guest_files_load(struct boot_info *bi);
 /* Are the CPUs there that they name? Needs bi->cpus. */
 EFI_STATUS guest_cpus_check(const struct boot_info *bi);
 /* Is there memory for all VMs? Needs bi->mem. */
-EFI_STATUS guest_memory_check(const struct boot_info *bi);
+EFI_STATUS guest_memory_check(struct boot_info *bi);
 
 #endif

@@ -186,7 +186,6 @@ static const struct {
         {VM "memroy = 4M\n", "candela.cfg:4: unknown key 'memroy' (did you mean 'memory'?)"},
         {VM "kernal = 4M\n", "candela.cfg:4: unknown key 'kernal' (did you mean 'kernel'?)"},
         {VM "Vcpus = 4\n", "candela.cfg:4: unknown key 'Vcpus' (did you mean 'vcpus'?)"},
-        {VM "disk = ram:x\n", "candela.cfg:4: unknown key 'disk'"},
         {VM "log = info\n", "candela.cfg:4: unknown key 'log'"},
         {"log = info\n" VM,
                 "candela.cfg:1: 'log' stands before any section: there are [host] and [vm.NAME]"},

@@ -41,6 +41,11 @@ static int finish_vm(struct parser *p)
 		return config_fail(
 		        p, "[vm.%s] does not say how much memory it has (memory = 512M)", vm->name);
 	}
+	if (vm->n_disks > 0 && !vm->hyperv) {
+		p->line = vm->disks[0].line;
+		return config_fail(
+		        p, "a disk on bus storvsc needs the Hyper-V interface: hyperv = on");
+	}
 	return 0;
 }
 
@@ -148,7 +153,7 @@ static int set_key(struct parser *p, struct slice name, struct slice value)
 		if (!slice_is(name, key->name)) {
 			continue;
 		}
-		if (p->key_line[i] != 0) {
+		if (p->key_line[i] != 0 && !key->many) {
 			return config_fail(p, "%s is given twice: it is on line %u already",
 			        key->name, p->key_line[i]);
 		}

@@ -75,6 +75,16 @@ extern const char *const hv_feature_names[HV_FEATURE_COUNT];
 
 enum smbios_strings { SMBIOS_CANDELA, SMBIOS_HYPERV };
 
+/* One disk of a VM, on its synthetic SCSI controller; its number there is its place in the list. */
+struct config_disk {
+	uint32_t line;
+	char path[MAX_PATH_LEN]; /* image on the boot volume; "" = empty at the beginning */
+	uint64_t size;           /* bytes, of an empty one */
+	uint32_t block_size;     /* 512, 4096, or 2048 of a DVD */
+	bool read_only;
+	bool dvd;
+};
+
 struct config_vm {
 	char name[MAX_NAME_LEN];
 	uint32_t line;             /* of its section header */
@@ -93,6 +103,8 @@ struct config_vm {
 	uint32_t cpu_line;    /* of that key */
 	bool hyperv;          /* the Hyper-V interface is there */
 	uint32_t hv_features; /* 1U << enum hv_feature */
+	uint32_t n_disks;
+	struct config_disk disks[MAX_DISKS];
 	uint32_t weight; /* share of a contended CPU, against other VMs': 1..CONFIG_WEIGHT_MAX */
 };
 
@@ -122,6 +134,15 @@ struct config_error {
  */
 __must_check int config_parse(struct config *cfg, const char *file_name, const char *text,
         size_t len, struct config_error *err);
+
+/*
+ * Does this disk need memory of its own beside its image? An empty one does; one that can be
+ * written does when anything else of any VM is made of the same file.
+ */
+bool config_disk_is_private(const struct config *cfg, const struct config_disk *disk);
+/* How much, in whole 2 MiB pieces; image_len: of its file. 0 = none. */
+uint64_t config_disk_memory(
+        const struct config *cfg, const struct config_disk *disk, uint64_t image_len);
 
 /* Print the parsed result with log_info(), one line a key. */
 void config_log(const struct config *cfg);

@@ -228,7 +228,7 @@ static int set_memory(struct parser *p, const char *key, struct slice value)
 	return 0;
 }
 
-static int set_path(
+int config_set_path(
         struct parser *p, const char *key, struct slice value, char *path, uint32_t *line)
 {
 	for (size_t i = 0; i < value.len; i++) {
@@ -247,12 +247,12 @@ static int set_path(
 
 static int set_kernel(struct parser *p, const char *key, struct slice value)
 {
-	return set_path(p, key, value, p->vm->kernel, &p->vm->kernel_line);
+	return config_set_path(p, key, value, p->vm->kernel, &p->vm->kernel_line);
 }
 
 static int set_initrd(struct parser *p, const char *key, struct slice value)
 {
-	return set_path(p, key, value, p->vm->initrd, &p->vm->initrd_line);
+	return config_set_path(p, key, value, p->vm->initrd, &p->vm->initrd_line);
 }
 
 static int set_cmdline(struct parser *p, const char *key, struct slice value)
@@ -435,7 +435,7 @@ const struct section config_host_section = {
 };
 
 const struct section config_vm_section = {
-        .n = 12,
+        .n = 13,
         .keys =
                 {
                         {.name = "vcpus", .set = set_vcpus},
@@ -450,5 +450,6 @@ const struct section config_vm_section = {
                         {.name = "weight", .set = set_weight},
                         {.name = "testdev", .set = set_testdev},
                         {.name = "hyperv", .set = set_hyperv},
+                        {.name = "disk", .many = true, .set = config_set_disk},
                 },
 };

@@ -56,6 +56,23 @@ static void log_hyperv(const struct config_vm *vm)
 	log_info("config: vm.%s: hyperv = %s%s", vm->name, vm->hyperv ? "on" : "off", list);
 }
 
+static void log_disks(const struct config_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->n_disks; i++) {
+		const struct config_disk *disk = &vm->disks[i];
+		const char *more = disk->dvd ? ", dvd" : disk->read_only ? ", ro" : "";
+
+		if (disk->path[0] != '\0') {
+			log_info("config: vm.%s: disk = ram:%s, bus=storvsc, block=%u%s", vm->name,
+			        disk->path, disk->block_size, more);
+		} else {
+			log_info("config: vm.%s: disk = ram:%lluK, bus=storvsc, block=%u%s",
+			        vm->name, (unsigned long long)disk->size >> 10, disk->block_size,
+			        more);
+		}
+	}
+}
+
 static void log_vm(const struct config_vm *vm)
 {
 	log_info("config: vm.%s: vcpus = %u", vm->name, vm->vcpus);
@@ -72,6 +89,7 @@ static void log_vm(const struct config_vm *vm)
 	log_info("config: vm.%s: weight = %u", vm->name, vm->weight);
 	log_hyperv(vm);
 	log_info("config: vm.%s: testdev = %s", vm->name, vm->testdev ? "on" : "off");
+	log_disks(vm);
 }
 
 void config_log(const struct config *cfg)

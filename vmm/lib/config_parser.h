@@ -22,6 +22,7 @@ struct parser {
 struct key {
 	const char *name;
 	bool may_be_empty;
+	bool many; /* may be given more than once */
 	int (*set)(struct parser *p, const char *key, struct slice value);
 };
 
@@ -32,6 +33,13 @@ struct section {
 
 extern const struct section config_host_section;
 extern const struct section config_vm_section;
+
+/* Keys that have a file of their own. */
+int config_set_disk(struct parser *p, const char *key, struct slice value); /* config_disk.c */
+
+/* A path of at most MAX_PATH_LEN - 1 ASCII characters; *line becomes the present one. */
+int config_set_path(
+        struct parser *p, const char *key, struct slice value, char *path, uint32_t *line);
 
 /* Write "file:line: sentence" into p->err; returns -EINVAL. */
 int config_fail(struct parser *p, const char *fmt, ...) __printf(2, 3);
