@@ -55,6 +55,7 @@ static void vm_reset(struct vm *vm)
 	overlay_reset(vm);
 	hv->guest_os_id = 0;
 	hv->hypercall_msr = 0;
+	hv->callable = 0;
 	hv->reference_tsc = 0;
 	hv->invariant_tsc = 0;
 	memset(hv->crash, 0, sizeof(hv->crash));

@@ -32,6 +32,7 @@ struct hv_vm {
 	struct spinlock lock;     /* the MSRs below: partition-wide, written by any vCPU */
 	uint64_t guest_os_id;     /* [lock], read anywhere */
 	uint64_t hypercall_msr;   /* [lock], read anywhere */
+	uint32_t callable;        /* [a] features while the hypercall page is there, else 0 */
 	uint64_t reference_tsc;   /* [lock], read anywhere */
 	uint64_t invariant_tsc;   /* [a] */
 	uint64_t crash[5];        /* [lock] P0-P4 */
@@ -58,11 +59,12 @@ struct hv_vcpu {
 	uint8_t *assist_page; /* (c) overlay */
 	struct synic synic;   /* hypercall/synic.h */
 	struct stimer stimers[HV_STIMER_COUNT];
-	uint64_t flush_waits;   /* (v) VPs that a flush call still waits for */
-	uint64_t flush_key;     /* (v) which call that was */
-	struct hv_start start;  /* hv_start.c */
-	uint8_t call_buf[4096]; /* (v) a hypercall's input, copied once */
-	uint8_t call_out[4096]; /* (v) its output, before it is copied out */
+	struct synic_port_cache port; /* (v) */
+	uint64_t flush_waits;         /* (v) VPs that a flush call still waits for */
+	uint64_t flush_key;           /* (v) which call that was */
+	struct hv_start start;        /* hv_start.c */
+	uint8_t call_buf[4096];       /* (v) a hypercall's input, copied once */
+	uint8_t call_out[4096];       /* (v) its output, before it is copied out */
 };
 
 static inline struct hv_vm *hv_vm(const struct vm *vm)

@@ -10,10 +10,10 @@
 #define VECTOR_MIN 0x10U
 #define VECTOR_MAX 0xffU
 
-static struct hv_call_result send(struct vcpu *vcpu, uint32_t vector, uint8_t vtl, uint64_t vps)
+static enum hv_status send(struct vcpu *vcpu, uint32_t vector, uint8_t vtl, uint64_t vps)
 {
 	if (vector < VECTOR_MIN || vector > VECTOR_MAX || vtl != 0) {
-		return hv_call_done(HV_STATUS_INVALID_PARAMETER);
+		return HV_STATUS_INVALID_PARAMETER;
 	}
 	for (; vps; vps &= vps - 1) {
 		struct lapic *apic = &vcpu->vm->vcpus[bit_first(vps)]->lapic;
@@ -22,14 +22,14 @@ static struct hv_call_result send(struct vcpu *vcpu, uint32_t vector, uint8_t vt
 			lapic_post(apic, (uint8_t)vector, false);
 		}
 	}
-	return hv_call_done(HV_STATUS_SUCCESS);
+	return HV_STATUS_SUCCESS;
 }
 
-struct hv_call_result hv_call_send_ipi(struct vcpu *vcpu, const struct hv_call_args *args)
+/* struct hv_ipi_input */
+enum exit_action hv_call_send_ipi(struct vcpu *vcpu, uint64_t first, uint64_t second)
 {
-	const struct hv_ipi_input *in = (const struct hv_ipi_input *)args->input;
-
-	return send(vcpu, in->vector, in->target_vtl, in->processor_mask & hv_vpset_all(vcpu->vm));
+	return hv_call_short_done(vcpu, send(vcpu, (uint32_t)first, (uint8_t)(first >> 32),
+	                                        second & hv_vpset_all(vcpu->vm)));
 }
 
 struct hv_call_result hv_call_send_ipi_ex(struct vcpu *vcpu, const struct hv_call_args *args)
@@ -42,5 +42,5 @@ struct hv_call_result hv_call_send_ipi_ex(struct vcpu *vcpu, const struct hv_cal
 	if (status != HV_STATUS_SUCCESS) {
 		return hv_call_done(status);
 	}
-	return send(vcpu, in->vector, in->target_vtl, vps);
+	return hv_call_done(send(vcpu, in->vector, in->target_vtl, vps));
 }

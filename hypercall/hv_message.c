@@ -16,12 +16,13 @@ struct hv_call_result hv_call_post_message(struct vcpu *vcpu, const struct hv_ca
 	        vcpu->vm, in->connection_id, in->type, in->payload, in->payload_size));
 }
 
-struct hv_call_result hv_call_signal_event(struct vcpu *vcpu, const struct hv_call_args *args)
+/* struct hv_signal_event_input: nothing but a flag number above the connection's. */
+enum exit_action hv_call_signal_event(struct vcpu *vcpu, uint64_t first, uint64_t second)
 {
-	const struct hv_signal_event_input *in = (const struct hv_signal_event_input *)args->input;
-
-	if (in->flag_number >= HV_EVENT_FLAGS || in->reserved != 0) {
-		return hv_call_done(HV_STATUS_INVALID_PARAMETER);
+	(void)second;
+	if (first >> 32 >= HV_EVENT_FLAGS) {
+		return hv_call_short_done(vcpu, HV_STATUS_INVALID_PARAMETER);
 	}
-	return hv_call_done(synic_port_event(vcpu->vm, in->connection_id, in->flag_number));
+	return hv_call_short_done(
+	        vcpu, synic_port_event(vcpu, (uint32_t)first, (uint16_t)(first >> 32)));
 }

@@ -8,11 +8,12 @@
 #include "vmm/lib/string.h"
 
 /* The owner of the lock may be the one who waits for this CPU. */
-struct hv_call_result hv_call_spin_wait(struct vcpu *vcpu, const struct hv_call_args *args)
+enum exit_action hv_call_spin_wait(struct vcpu *vcpu, uint64_t first, uint64_t second)
 {
-	(void)vcpu;
-	(void)args;
-	return (struct hv_call_result){.status = HV_STATUS_SUCCESS, .yield = true};
+	(void)first;
+	(void)second;
+	(void)hv_call_short_done(vcpu, HV_STATUS_SUCCESS);
+	return ACT_YIELD;
 }
 
 /* No extended calls but this one. */

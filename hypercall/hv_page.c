@@ -25,6 +25,14 @@ bool hv_page_place(struct vm *vm, unsigned overlay, uint64_t msr)
 	return overlay_place(vm, overlay, at) == 0;
 }
 
+/* The page comes or goes, and the calls with it. */
+static void set_hypercall_msr_locked(struct hv_vm *hv, uint64_t value)
+{
+	__atomic_store_n(&hv->hypercall_msr, value, __ATOMIC_RELAXED);
+	__atomic_store_n(
+	        &hv->callable, value & HV_PAGE_MSR_ENABLE ? hv->features : 0, __ATOMIC_RELAXED);
+}
+
 bool guest_os_id_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	(void)msr;
@@ -41,7 +49,7 @@ bool guest_os_id_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	__atomic_store_n(&hv->guest_os_id, value, __ATOMIC_RELAXED);
 	if (value == 0 && (hv->hypercall_msr & HV_PAGE_MSR_ENABLE) &&
 	        hv_page_place(vcpu->vm, HV_OVERLAY_HYPERCALL, 0)) {
-		hv->hypercall_msr &= ~HV_PAGE_MSR_ENABLE;
+		set_hypercall_msr_locked(hv, hv->hypercall_msr & ~HV_PAGE_MSR_ENABLE);
 	}
 	spin_unlock(&hv->lock);
 	return true;
@@ -68,7 +76,7 @@ bool hypercall_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		}
 		ok = hv_page_place(vcpu->vm, HV_OVERLAY_HYPERCALL, value);
 		if (ok) {
-			__atomic_store_n(&hv->hypercall_msr, value, __ATOMIC_RELAXED);
+			set_hypercall_msr_locked(hv, value);
 		}
 	}
 	spin_unlock(&hv->lock);

@@ -5,6 +5,9 @@
  * Input is copied once, into the vCPU's own buffer, before anything of it is looked at. A call that
  * is not finished leaves RIP where it is, so that interrupts and other requests come in between.
  *
+ * What guests call most - an event, an interrupt - is two words in registers by a 64-bit kernel.
+ * hv_hypercall() knows that at a glance, and makes no copy; all else goes the long way.
+ *
  * Specs: [TLFS] "Hypercall Interface": "Hypercall Calling Conventions", "Hypercall Inputs",
  * "Hypercall Outputs", "Hypercall Restart", "Legal Hypercall Environments".
  */
@@ -28,7 +31,7 @@ static void read_call(struct vcpu *vcpu, struct call *c)
 {
 	const uint64_t *r = vcpu->gpr;
 
-	c->wide = vcpu_in_64bit_mode(vcpu);
+	c->wide = vcpu->exit.regs.kernel64 || vcpu_in_64bit_mode(vcpu);
 	if (c->wide) {
 		c->control = r[REG_RCX];
 		c->input = r[REG_RDX];
@@ -94,7 +97,7 @@ static enum hv_status fetch_fast(struct vcpu *vcpu, const struct call *c, uint32
 	if (len <= FAST_REGS_LEN) {
 		return HV_STATUS_SUCCESS;
 	}
-	if (len > FAST_XMM_LEN || !hv_has(vcpu->vm, HV_XMM) || !c->wide) {
+	if (len > FAST_XMM_LEN || !hv_has(vcpu->vm, HV_XMM)) {
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	}
 	vcpu_read_xmm(vcpu, buf + FAST_REGS_LEN, 6);
@@ -161,53 +164,94 @@ static enum hv_status store_output(struct vcpu *vcpu, const struct hv_call_row *
 	               : result->status;
 }
 
-static bool offered(const struct vm *vm, const struct hv_call_row *row)
+static const struct hv_call_row *find(uint64_t control)
 {
-	return row->feature == HV_FEATURE_COUNT || hv_has(vm, (enum hv_feature)row->feature) ||
-	       (hv_vm(vm)->features & row->or_features);
+	uint32_t code = control & HV_CALL_CODE;
+	const struct hv_call_row *row = NULL;
+
+	if (code < HV_CALL_ROWS) {
+		row = &hv_call_rows[code];
+	} else if (code >= HV_CALL_EXTENDED && code - HV_CALL_EXTENDED < HV_CALL_EXTENDED_ROWS) {
+		row = &hv_call_extended[code - HV_CALL_EXTENDED];
+	}
+	return row && (row->fn || row->short_fn) ? row : NULL;
 }
 
-static struct hv_call_result call(struct vcpu *vcpu, const struct call *c)
+/* All that is checked before the call's own function. */
+static enum hv_status check(struct vcpu *vcpu, const struct hv_call_row *row, const struct call *c,
+        struct hv_call_args *args)
 {
-	const struct hv_call_row *row = hv_call_row((uint16_t)(c->control & HV_CALL_CODE));
-	struct hv_call_args args;
-	struct hv_call_result result;
-	enum hv_status status;
-
 	if (!row) {
-		return hv_call_done(HV_STATUS_INVALID_HYPERCALL_CODE);
+		return HV_STATUS_INVALID_HYPERCALL_CODE;
 	}
-	if (!offered(vcpu->vm, row)) {
-		return hv_call_done(HV_STATUS_ACCESS_DENIED);
+	if (!(hv_vm(vcpu->vm)->features & row->features)) {
+		return HV_STATUS_ACCESS_DENIED;
 	}
-	if (!counts_valid(row, c->control, &args)) {
-		return hv_call_done(HV_STATUS_INVALID_HYPERCALL_INPUT);
+	if (!counts_valid(row, c->control, args)) {
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	}
-	status = fetch_input(vcpu, row, c, &args);
-	if (status != HV_STATUS_SUCCESS) {
-		return hv_call_done(status);
-	}
-	result = row->fn(vcpu, &args);
-	result.status = store_output(vcpu, row, c, &args, &result);
-	return result;
+	return fetch_input(vcpu, row, c, args);
 }
 
-enum exit_action hv_hypercall(struct vcpu *vcpu)
+static enum exit_action short_form(struct vcpu *vcpu, const struct hv_call_row *row,
+        const struct call *c, const struct hv_call_args *args)
 {
-	uint64_t page = __atomic_load_n(&hv_vm(vcpu->vm)->hypercall_msr, __ATOMIC_RELAXED);
-	struct hv_call_result result;
+	uint64_t words[2] = {0, 0};
+	enum exit_action action;
+
+	memcpy(words, args->input, row->header_len);
+	action = row->short_fn(vcpu, words[0], words[1]);
+	write_result(vcpu, c, vcpu->gpr[REG_RAX]);
+	return action;
+}
+
+/* [TLFS] "Legal Hypercall Environments": protected mode, CPL 0, page enabled. */
+static bool page_enabled(const struct hv_vm *hv)
+{
+	return __atomic_load_n(&hv->hypercall_msr, __ATOMIC_RELAXED) & HV_PAGE_MSR_ENABLE;
+}
+
+static __attribute__((noinline)) enum exit_action any_form(struct vcpu *vcpu)
+{
+	const struct hv_call_row *row;
+	struct hv_call_result result = {.status = HV_STATUS_SUCCESS};
+	struct hv_call_args args;
 	struct call c;
 
-	/* [TLFS] "Legal Hypercall Environments": protected mode, CPL 0, page enabled. */
-	if (!(page & HV_PAGE_MSR_ENABLE) || !vcpu_in_kernel(vcpu)) {
+	if (!page_enabled(hv_vm(vcpu->vm)) || !(vcpu->exit.regs.kernel64 || vcpu_in_kernel(vcpu))) {
 		return vcpu_fault_noerr(vcpu, X86_UD);
 	}
 	read_call(vcpu, &c);
-	result = call(vcpu, &c);
+	row = find(c.control);
+	result.status = check(vcpu, row, &c, &args);
+	if (result.status == HV_STATUS_SUCCESS && row->short_fn) {
+		return short_form(vcpu, row, &c, &args);
+	}
+	if (result.status == HV_STATUS_SUCCESS) {
+		result = row->fn(vcpu, &args);
+		result.status = store_output(vcpu, row, &c, &args, &result);
+	}
 	if (result.again) {
 		write_control(vcpu, &c, result.reps);
 		return ACT_RESUME;
 	}
 	write_result(vcpu, &c, (uint64_t)result.reps << HV_RESULT_REPS_SHIFT | result.status);
-	return result.yield ? ACT_YIELD : ACT_SKIP;
+	return ACT_SKIP;
+}
+
+enum exit_action hv_hypercall(struct vcpu *vcpu)
+{
+	const struct hv_vm *hv = hv_vm(vcpu->vm);
+	/* The call's number, if nothing is above it but the bit that says "in registers". */
+	uint64_t code = vcpu->gpr[REG_RCX] ^ HV_CALL_FAST;
+
+	if (__builtin_expect(code < HV_CALL_ROWS && vcpu->exit.regs.kernel64, 1)) {
+		const struct hv_call_row *row = &hv_call_rows[code];
+
+		if (row->short_fn &&
+		        (__atomic_load_n(&hv->callable, __ATOMIC_RELAXED) & row->features)) {
+			return row->short_fn(vcpu, vcpu->gpr[REG_RDX], vcpu->gpr[REG_R8]);
+		}
+	}
+	return any_form(vcpu);
 }

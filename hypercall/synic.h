@@ -78,7 +78,15 @@ struct synic_port {
 
 struct synic_ports {
 	struct spinlock lock;
+	uint32_t generation;                  /* [a] counts changes; written under the lock */
 	struct synic_port ports[SYNIC_PORTS]; /* [lock] */
+};
+
+/* The port a vCPU's last event went to, good for one generation: a guest signals the same one most
+ * of the time. */
+struct synic_port_cache {
+	uint32_t generation;
+	struct synic_port port;
 };
 
 /* -EEXIST on overlap, -ENOSPC when full. */
@@ -88,7 +96,7 @@ void synic_port_remove(struct vm *vm, uint32_t first_id);
 /* For the hypercalls. */
 enum hv_status synic_port_message(
         struct vm *vm, uint32_t connection_id, uint32_t type, const void *payload, uint32_t size);
-enum hv_status synic_port_event(struct vm *vm, uint32_t connection_id, uint16_t flag);
+enum hv_status synic_port_event(struct vcpu *vcpu, uint32_t connection_id, uint16_t flag);
 
 /* --- for the rest of hypercall/ --- */
 

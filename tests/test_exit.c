@@ -385,6 +385,39 @@ START_TEST(nmi_unblocking_by_iret)
 }
 END_TEST
 
+/* Who calls: seen by CS alone, and in doubt not at all. */
+static const struct {
+	uint64_t efer;
+	uint32_t cs;
+	bool kernel64;
+} callers[] = {
+        {EFER_LME | EFER_LMA, 0xa09b, true},
+        {EFER_LME | EFER_LMA | EFER_NXE, 0xa099, true},
+        {EFER_LME | EFER_LMA, 0xa0fb, false}, /* CPL 3 */
+        {EFER_LME | EFER_LMA, 0xa0bb, false}, /* CPL 1 */
+        {EFER_LME | EFER_LMA, 0xa09f, false}, /* conforming: SS has the CPL */
+        {EFER_LME | EFER_LMA, 0xc09b, false}, /* compatibility mode */
+        {EFER_LME, 0xa09b, false},            /* L means nothing */
+        {0, 0xa09b, false},
+};
+
+START_TEST(vmcall)
+{
+	vcpu->gpr[REG_RAX] = 0x1122334455667788;
+	vcpu->gpr[REG_RCX] = 0x99aabbccddeeff00;
+	vmx_set_reg(vcpu, REG_EFER, callers[_i].efer);
+	fake_vmcs[VMCS_GUEST_CS_RIGHTS] = callers[_i].cs;
+	fake_vmcs_forget();
+	ck_assert_int_eq(decode(18, 0)->kind, EXIT_HYPERCALL);
+	ck_assert_uint_eq(vcpu->exit.regs.kernel64, callers[_i].kernel64);
+	ck_assert_uint_eq(vcpu->exit.regs.eax, 0x55667788);
+	ck_assert_uint_eq(vcpu->exit.regs.ecx, 0xddeeff00);
+	ck_assert_uint_eq(vcpu->exit.insn_len, 3);
+	ck_assert_uint_eq(fake_vmcs_reads(VMCS_GUEST_CS_RIGHTS), 1);
+	ck_assert_uint_eq(fake_vmcs_reads(VMCS_GUEST_EFER), 0);
+}
+END_TEST
+
 UNIT_MAIN("exit", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, reasons, 0, ARRAY_SIZE(kinds));
           tcase_add_loop_test(tc, nothing_is_read_in_vain, 0, ARRAY_SIZE(cheap));
@@ -396,4 +429,5 @@ UNIT_MAIN("exit", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, small_qualifications); tcase_add_test(tc, exceptions);
           tcase_add_test(tc, the_hosts_own); tcase_add_test(tc, int1);
           tcase_add_loop_test(tc, a_broken_off_delivery, 0, ARRAY_SIZE(interrupted_by));
-          tcase_add_loop_test(tc, nmi_unblocking_by_iret, 0, ARRAY_SIZE(irets));)
+          tcase_add_loop_test(tc, nmi_unblocking_by_iret, 0, ARRAY_SIZE(irets));
+          tcase_add_loop_test(tc, vmcall, 0, ARRAY_SIZE(callers));)

@@ -34,6 +34,7 @@ static enum exit_action go(uint64_t control, uint64_t rdx, uint64_t r8)
 	vcpu->gpr[REG_RDX] = rdx;
 	vcpu->gpr[REG_R8] = r8;
 	vcpu->gpr[REG_RAX] = 0xdead;
+	vcpu->exit.regs.kernel64 = vcpu_in_64bit_mode(vcpu) && vcpu_in_kernel(vcpu);
 	return hv_hypercall(vcpu);
 }
 
@@ -86,6 +87,28 @@ START_TEST(in_32_bit_code)
 	ck_assert_uint_eq(vcpu->gpr[REG_RAX], HV_STATUS_INVALID_CONNECTION_ID);
 	ck_assert_uint_eq(vcpu->gpr[REG_RDX], 0);
 	ck_assert_uint_eq(vcpu->gpr[REG_RCX], 4711);
+}
+END_TEST
+
+/* What the back end does not see at a glance - conforming code - is looked at closely. */
+START_TEST(short_calls_the_long_way)
+{
+	vcpu->gpr[REG_RCX] = HV_CALL_SIGNAL_EVENT | HV_CALL_FAST;
+	vcpu->gpr[REG_RDX] = 4711;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], HV_STATUS_INVALID_CONNECTION_ID);
+	vcpu->gpr[REG_RCX] = HV_CALL_NOTIFY_LONG_SPIN_WAIT | HV_CALL_FAST;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_YIELD);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], HV_STATUS_SUCCESS);
+	vcpu->gpr[REG_RCX] = HV_CALL_SEND_IPI | HV_CALL_FAST;
+	vcpu->gpr[REG_RDX] = 0x44;
+	vcpu->gpr[REG_R8] = 2;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], HV_STATUS_SUCCESS);
+	ck_assert(vm->vcpus[1]->lapic.pir[1] & BIT64(4));
+	fake_vcpu(vcpu)->segs[SEG_SS].attr |= 3U << SEG_ATTR_DPL_SHIFT;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_FAULT);
+	ck_assert_uint_eq(vcpu->pending.vector, X86_UD);
 }
 END_TEST
 
@@ -427,6 +450,28 @@ START_TEST(events_to_ports)
 	synic_port_remove(vm, 7);
 	ck_assert_uint_eq(
 	        call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 7, 0), HV_STATUS_INVALID_CONNECTION_ID);
+}
+END_TEST
+
+/* What a vCPU remembers of the last port is good until something changes. */
+START_TEST(ports_come_and_go)
+{
+	memset(&port, 0, sizeof(port));
+	ck_assert_int_eq(synic_port_add(vm, 7, 9, &both, &port), 0);
+	for (unsigned id = 6; id <= 10; id++) {
+		ck_assert_uint_eq(call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, id, 0),
+		        id >= 7 && id <= 9 ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_CONNECTION_ID);
+	}
+	ck_assert_uint_eq(port.events, 1); /* of 7 */
+	synic_port_remove(vm, 7);
+	ck_assert_uint_eq(
+	        call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 9, 0), HV_STATUS_INVALID_CONNECTION_ID);
+	ck_assert_int_eq(synic_port_add(vm, 9, 9, &neither, NULL), 0);
+	ck_assert_uint_eq(
+	        call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 9, 0), HV_STATUS_INVALID_CONNECTION_ID);
+	/* Connection 0 is no port's before one says so. */
+	ck_assert_uint_eq(
+	        call(HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 0, 0), HV_STATUS_INVALID_CONNECTION_ID);
 }
 END_TEST
 
@@ -792,7 +837,8 @@ UNIT_MAIN("hypercall", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, the_same_flush_in_between); tcase_add_test(tc, flush_by_banks);
           tcase_add_test(tc, cluster_ipi); tcase_add_test(tc, cluster_ipi_by_banks);
           tcase_add_test(tc, messages_to_ports); tcase_add_test(tc, events_to_ports);
-          tcase_add_test(tc, ports_until_full); tcase_add_test(tc, a_long_spin_yields);
+          tcase_add_test(tc, ports_until_full); tcase_add_test(tc, ports_come_and_go);
+          tcase_add_test(tc, short_calls_the_long_way); tcase_add_test(tc, a_long_spin_yields);
           tcase_add_test(tc, read_registers); tcase_add_test(tc, control_registers);
           tcase_add_test(tc, registers_there_are_not); tcase_add_test(tc, write_registers);
           tcase_add_loop_test(tc, registers_of_others, 0, ARRAY_SIZE(others));

@@ -76,6 +76,7 @@ struct vcpu_exit {
 		} io;
 		struct {
 			uint32_t eax, ecx; /* CPUID, MSRs, XSETBV, hypercalls; for exit_record */
+			bool kernel64; /* hypercalls: 64-bit code at CPL 0; false = look closer */
 		} regs;
 		struct {
 			gpa_t gpa;

@@ -27,7 +27,7 @@ const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
         [14] = {"INVLPG", vmx_exit_plain, EXIT_PRIVILEGED},
         [15] = {"RDPMC", vmx_exit_plain, EXIT_PRIVILEGED},
         [17] = {"RSM", vmx_exit_plain, EXIT_UNDEFINED},
-        [18] = {"VMCALL", vmx_exit_insn_regs, EXIT_HYPERCALL},
+        [18] = {"VMCALL", vmx_exit_vmcall, EXIT_HYPERCALL},
         [19] = {"VMCLEAR", vmx_exit_plain, EXIT_UNDEFINED},
         [20] = {"VMLAUNCH", vmx_exit_plain, EXIT_UNDEFINED},
         [21] = {"VMPTRLD", vmx_exit_plain, EXIT_UNDEFINED},
@@ -81,6 +81,18 @@ void vmx_exit_insn_regs(struct vcpu *vcpu)
 	vmx_exit_insn(vcpu);
 	vcpu->exit.regs.eax = (uint32_t)vcpu->gpr[REG_RAX];
 	vcpu->exit.regs.ecx = (uint32_t)vcpu->gpr[REG_RCX];
+}
+
+/*
+ * Who calls, of most callers by one VMREAD: for code that is not conforming, CS.DPL is the CPL
+ * ([SDM3] "Checks on Guest Segment Registers"), and CS.L means something in IA-32e mode only.
+ */
+void vmx_exit_vmcall(struct vcpu *vcpu)
+{
+	uint64_t rights = vmcs_read(VMCS_GUEST_CS_RIGHTS) & vmx_vcpu(vcpu)->kernel64_mask;
+
+	vmx_exit_insn_regs(vcpu);
+	vcpu->exit.regs.kernel64 = rights == SEG_ATTR_L;
 }
 
 void vmx_exit_vectoring(struct vcpu *vcpu)

@@ -28,6 +28,7 @@ void vmx_exit_plain(struct vcpu *vcpu); /* the kind says it all */
 void vmx_exit_insn(struct vcpu *vcpu);  /* an instruction, to be skipped by its length */
 /* The same, with EAX and ECX. */
 void vmx_exit_insn_regs(struct vcpu *vcpu);
+void vmx_exit_vmcall(struct vcpu *vcpu);
 /* For exits that may have broken off an event's delivery: it goes back to vcpu->pending. */
 void vmx_exit_vectoring(struct vcpu *vcpu);
 void vmx_exit_io(struct vcpu *vcpu);

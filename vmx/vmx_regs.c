@@ -11,6 +11,7 @@
 #define RIGHTS_UNUSABLE BIT64(16)
 #define RIGHTS_ATTR 0xf0ffU
 #define RIGHTS_DPL 0x60U
+#define RIGHTS_CONFORMING 4U
 #define PENDING_DEBUG_BS BIT64(14)
 #define PENDING_DEBUG_ENABLED BIT64(12) /* B0-B3 are of enabled breakpoints */
 #define BLOCKING_STI_MOV_SS 3ULL
@@ -47,12 +48,14 @@ static uint64_t real_cr4(uint64_t cr4)
 	return (cr4 | vmx_caps.cr4_fixed0 | CR4_MCE) & vmx_caps.cr4_fixed1;
 }
 
-static void set_efer(uint64_t efer)
+static void set_efer(struct vcpu *vcpu, uint64_t efer)
 {
 	uint64_t entry = vmcs_read(VMCS_ENTRY_CONTROLS);
 	uint64_t wanted = (efer & EFER_LMA) ? entry | ENTRY_IA32E : entry & ~(uint64_t)ENTRY_IA32E;
 
 	vmcs_write(VMCS_GUEST_EFER, efer);
+	vmx_vcpu(vcpu)->kernel64_mask =
+	        (efer & EFER_LMA) ? SEG_ATTR_L | RIGHTS_DPL | RIGHTS_CONFORMING : 0;
 	if (wanted != entry) {
 		vmcs_write(VMCS_ENTRY_CONTROLS, wanted);
 	}
@@ -125,7 +128,7 @@ void vmx_set_reg(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 		break;
 	case REG_EFER:
 		vmx_vcpu(vcpu)->modes++;
-		set_efer(value);
+		set_efer(vcpu, value);
 		break;
 	case REG_DR7:
 		vmcs_write(VMCS_GUEST_DR7, value);

@@ -34,6 +34,7 @@ struct vmx_vcpu {
 	uint32_t proc, proc2; /* (v) control words now in the VMCS */
 	uint64_t cr0_shadow, cr4_shadow; /* (v) as in the VMCS: the processor only reads them */
 	uint32_t modes;                  /* (v) how often CR0, CR4 or EFER were set */
+	uint32_t kernel64_mask;          /* (v) vmx_exit_vmcall(): of CS's rights; 0 = LMA is 0 */
 	uint64_t pat; /* (v) as last written: without the PAT controls only remembered */
 	uint64_t live_msrs[LIVE_MSR_COUNT]; /* (v) while not loaded */
 	uint16_t vpid;                      /* (c) 0 = none */

@@ -125,6 +125,7 @@ static void one_call(struct source *s)
 	struct vcpu *vcpu = vm->vcpus[0];
 	enum exit_action action = ACT_RESUME;
 	uint8_t input[256], after[PAGE_SIZE];
+	unsigned how;
 	bool wide = fake_vcpu(vcpu)->regs[REG_EFER] != 0;
 	uint64_t control = a_control(s), in = a_place(s, INPUT), out = a_place(s, OUTPUT);
 
@@ -149,7 +150,10 @@ static void one_call(struct source *s)
 		vcpu->gpr[REG_RDI] = out >> 32;
 		vcpu->gpr[REG_RSI] = (uint32_t)out;
 	}
-	vm->vcpus[1]->running = take(s, 1) & 1;
+	how = (unsigned)take(s, 1);
+	vm->vcpus[1]->running = how & 1;
+	/* Seen at a glance or not, it is the same call. */
+	vcpu->exit.regs.kernel64 = wide && (how & 2);
 	for (unsigned turn = 0; action == ACT_RESUME; turn++) {
 		FUZZ_CHECK(turn < 100);
 		action = hv_hypercall(vcpu);
