@@ -59,6 +59,9 @@ static void vm_reset(struct vm *vm)
 	hv->reference_tsc = 0;
 	hv->invariant_tsc = 0;
 	memset(hv->crash, 0, sizeof(hv->crash));
+	if (vm->config->testdev) {
+		hv_testdev_reset(&hv->testdev);
+	}
 	hv_page_init(hv);
 	ref_time_init(hv);
 }
@@ -179,6 +182,9 @@ int hv_attach(struct vm *vm, void *memory)
 	vm->pv_vm = hv;
 	for (unsigned i = 0; !err && i < vm->n_vcpus; i++) {
 		err = attach_vcpu(vm->vcpus[i], &at);
+	}
+	if (!err && vm->config->testdev) {
+		err = hv_testdev_attach(&hv->testdev, vm);
 	}
 	if (err) {
 		return err;

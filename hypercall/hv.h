@@ -9,6 +9,7 @@
 #ifndef HYPERCALL_HV_H
 #define HYPERCALL_HV_H
 
+#include "hypercall/hv_testdev.h"
 #include "hypercall/stimer.h"
 #include "hypercall/synic.h"
 #include "hypercall/tlfs.h"
@@ -29,19 +30,20 @@ struct hv_vm {
 	struct vm *vm;     /* (c) */
 	uint32_t features; /* (c) 1U << enum hv_feature, as granted */
 
-	struct spinlock lock;     /* the MSRs below: partition-wide, written by any vCPU */
-	uint64_t guest_os_id;     /* [lock], read anywhere */
-	uint64_t hypercall_msr;   /* [lock], read anywhere */
-	uint32_t callable;        /* [a] features while the hypercall page is there, else 0 */
-	uint64_t reference_tsc;   /* [lock], read anywhere */
-	uint64_t invariant_tsc;   /* [a] */
-	uint64_t crash[5];        /* [lock] P0-P4 */
-	uint64_t panics_since;    /* [lock] host clock, and how many since; over resets */
-	uint32_t n_panics;        /* [lock] */
-	uint8_t *hypercall_page;  /* (c) overlay */
-	uint8_t *reference_page;  /* (c) overlay */
-	uint64_t tsc_scale;       /* (c) 2^64 * 10 MHz / TSC frequency */
-	struct synic_ports ports; /* hypercall/synic.h */
+	struct spinlock lock;      /* the MSRs below: partition-wide, written by any vCPU */
+	uint64_t guest_os_id;      /* [lock], read anywhere */
+	uint64_t hypercall_msr;    /* [lock], read anywhere */
+	uint32_t callable;         /* [a] features while the hypercall page is there, else 0 */
+	uint64_t reference_tsc;    /* [lock], read anywhere */
+	uint64_t invariant_tsc;    /* [a] */
+	uint64_t crash[5];         /* [lock] P0-P4 */
+	uint64_t panics_since;     /* [lock] host clock, and how many since; over resets */
+	uint32_t n_panics;         /* [lock] */
+	uint8_t *hypercall_page;   /* (c) overlay */
+	uint8_t *reference_page;   /* (c) overlay */
+	uint64_t tsc_scale;        /* (c) 2^64 * 10 MHz / TSC frequency */
+	struct synic_ports ports;  /* hypercall/synic.h */
+	struct hv_testdev testdev; /* with testdev = on */
 };
 
 /* A call that starts this VP: made by one CPU, carried out by the VP's own. */

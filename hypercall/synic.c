@@ -226,6 +226,19 @@ int synic_signal_event(struct vm *vm, uint32_t vp, uint32_t sint, uint32_t flag)
 	return err;
 }
 
+void synic_raise(struct vm *vm, uint32_t vp, uint32_t sint)
+{
+	struct synic *synic = synic_of(vm, vp);
+
+	if (synic && sint < HV_SINT_COUNT) {
+		spin_lock(&synic->lock);
+		if (synic->scontrol & HV_SCONTROL_ENABLE) {
+			interrupt_locked(synic, sint);
+		}
+		spin_unlock(&synic->lock);
+	}
+}
+
 void synic_timer_expired(struct synic *synic, unsigned timer)
 {
 	spin_lock(&synic->lock);

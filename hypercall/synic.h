@@ -57,6 +57,9 @@ __must_check int synic_post_message(struct vm *vm, uint32_t vp, uint32_t sint, u
  */
 __must_check int synic_signal_event(struct vm *vm, uint32_t vp, uint32_t sint, uint32_t flag);
 
+/* Raise the source's interrupt and nothing else, for test kernels; not a masked one's. */
+void synic_raise(struct vm *vm, uint32_t vp, uint32_t sint);
+
 /* --- from the guest: ports, found by connection id --- */
 
 /*

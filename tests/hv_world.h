@@ -17,8 +17,7 @@
 #define WORLD_ARENA 0x1000000ULL
 #define WORLD_TABLES 0x10000ULL /* page tables of the long-mode guest */
 
-/* n vCPUs in 64-bit code at CPL 0, the first of them loaded; the interface with 'features'. */
-static inline struct vm *hv_world(unsigned n_vcpus, uint32_t features)
+static inline struct vm *hv_world_made(unsigned n_vcpus, uint32_t features, bool testdev)
 {
 	uint64_t pages = hv_memory_pages(n_vcpus);
 	struct vm *vm;
@@ -35,6 +34,7 @@ static inline struct vm *hv_world(unsigned n_vcpus, uint32_t features)
 	vm = fake_vm(WORLD_MEM, n_vcpus);
 	cpuid_policy_init(fake_caps(), 1000000000, 1000000000);
 	((struct config_vm *)vm->config)->hyperv = true;
+	((struct config_vm *)vm->config)->testdev = testdev;
 	((struct config_vm *)vm->config)->hv_features = features;
 	memory = fake_phys_init(WORLD_ARENA, pages * PAGE_SIZE);
 	memset(memory, 0, pages * PAGE_SIZE);
@@ -46,6 +46,18 @@ static inline struct vm *hv_world(unsigned n_vcpus, uint32_t features)
 	}
 	pcpu_this()->loaded = vm->vcpus[0];
 	return vm;
+}
+
+/* n vCPUs in 64-bit code at CPL 0, the first of them loaded; the interface with 'features'. */
+static inline struct vm *hv_world(unsigned n_vcpus, uint32_t features)
+{
+	return hv_world_made(n_vcpus, features, false);
+}
+
+/* The same with testdev = on. */
+static inline struct vm *hv_world_testdev(unsigned n_vcpus, uint32_t features)
+{
+	return hv_world_made(n_vcpus, features, true);
 }
 
 static inline uint64_t rd(struct vcpu *vcpu, uint32_t msr)
