@@ -96,6 +96,9 @@ static void vm_resume(struct vm *vm)
 static void serve(struct vcpu *vcpu)
 {
 	stimer_rearm(vcpu);
+	if (vcpu->vm->bus_ops) {
+		vcpu->vm->bus_ops->serve(vcpu);
+	}
 }
 
 static void eoi(struct vcpu *vcpu, uint8_t vector)

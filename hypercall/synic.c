@@ -44,6 +44,7 @@ static bool enqueue_locked(struct synic *synic, uint32_t sint, const struct hv_m
 	uint8_t n;
 
 	if (s->count == SYNIC_QUEUE || synic->free == 0) {
+		synic->refused = true;
 		return false;
 	}
 	n = (uint8_t)bit_first(synic->free);
@@ -68,6 +69,10 @@ static void dequeue_locked(struct synic *synic, uint32_t sint, struct hv_message
 	synic->free |= BIT(n);
 	s->first = synic->next[n];
 	s->count--;
+	if (synic->refused) {
+		synic->refused = false;
+		vcpu_request(synic->vcpu, VCPU_REQ_PV);
+	}
 }
 
 /* A timer whose message waits for this source's slot, or -1. */
@@ -286,6 +291,7 @@ void synic_reset(struct synic *synic)
 	synic->simp = 0;
 	synic->timers_waiting = 0;
 	synic->free = ALL_FREE;
+	synic->refused = false;
 	for (uint32_t i = 0; i < HV_SINT_COUNT; i++) {
 		synic->sints[i] = (struct synic_sint){.msr = HV_SINT_RESET};
 	}

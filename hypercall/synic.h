@@ -38,6 +38,7 @@ struct synic {
 	uint64_t scontrol, siefp, simp; /* [lock] MSRs */
 	uint32_t timers_waiting;        /* [lock] bit n: timer n's expiry waits for its slot */
 	uint32_t free;                  /* [lock] bit n: pool[n] is free */
+	bool refused;                   /* [lock] somebody waits for room in a queue */
 	struct synic_sint sints[HV_SINT_COUNT];
 	struct hv_message pool[SYNIC_POOL]; /* [lock] */
 	uint8_t next[SYNIC_POOL];           /* [lock] the one behind it in its queue */
@@ -47,7 +48,8 @@ struct synic {
 
 /*
  * Queue a message for vCPU 'vp', source 'sint'. 0; -EAGAIN when its queue is full; -EINVAL for a
- * vCPU, a source or a size there is not. Delivered as soon as the guest's slot is free.
+ * vCPU, a source or a size there is not. Delivered as soon as the guest's slot is free. After an
+ * -EAGAIN the vCPU is asked to serve its bus (vmm/pv.h) when a message has gone.
  */
 __must_check int synic_post_message(struct vm *vm, uint32_t vp, uint32_t sint, uint32_t type,
         uint64_t sender, const void *payload, uint32_t size);

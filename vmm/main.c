@@ -7,6 +7,7 @@
 #include "devices/backend/chr_console.h"
 #include "devices/platform.h"
 #include "hypercall/hv.h"
+#include "vmbus/vmbus.h"
 #include "vmm/cpuid_policy.h"
 #include "vmm/hw/acpi.h"
 #include "vmm/hw/apic_hw.h"
@@ -120,6 +121,19 @@ static int create_interface(struct vm *vm)
 	return memory ? hv_attach(vm, memory) : -ENOMEM;
 }
 
+/* The bus of synthetic devices, for VMs whose interface can carry it. */
+static int create_bus(struct vm *vm)
+{
+	const uint32_t needs = BIT(HV_SYNIC) | BIT(HV_POST) | BIT(HV_SIGNAL);
+	void *memory;
+
+	if (!vm->config->hyperv || (vm->config->hv_features & needs) != needs) {
+		return 0;
+	}
+	memory = page_alloc(vmbus_memory_pages(), PAGE_SIZE);
+	return memory ? vmbus_attach(vm, memory, VMBUS_VERSION_MAX) : -ENOMEM;
+}
+
 static void console_show(struct vm *vm, bool all)
 {
 	chr_console_show(consoles[vm->index], all);
@@ -170,7 +184,7 @@ static void create_vms(const struct boot_info *bi)
 
 		check_cpus(&bi->config.vms[i]);
 		vm = vm_create(&bi->config.vms[i], bi);
-		if (!vm || create_platform(vm) || create_interface(vm)) {
+		if (!vm || create_platform(vm) || create_interface(vm) || create_bus(vm)) {
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}
 	}

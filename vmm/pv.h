@@ -31,7 +31,7 @@ struct pv_ops {
 	bool (*msr_write)(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 	/* VMCALL or VMMCALL. */
 	enum exit_action (*hypercall)(struct vcpu *vcpu);
-	/* VCPU_REQ_PV: whatever was left for this vCPU by other CPUs. */
+	/* VCPU_REQ_PV: whatever was left for this vCPU by other CPUs; VCPU_REQ_PV_IDLE. */
 	void (*serve)(struct vcpu *vcpu);
 	/* The guest ended an interrupt that pv_wants_eoi() named. */
 	void (*eoi)(struct vcpu *vcpu, uint8_t vector);
@@ -43,6 +43,18 @@ struct pv_ops {
 	/* After a pause, and before vCPUs run: the VM's clock and TSC offset have moved. */
 	void (*vm_resume)(struct vm *vm);
 	void (*dump)(const struct vm *vm, struct out *out);
+};
+
+/* A bus of synthetic devices that stands on the interface (vmbus/); vm->bus_ops NULL = none. */
+struct pv_bus_ops {
+	/* At pv_ops.serve; the vCPU is VCPU_HALTED when it is about to sleep. */
+	void (*serve)(struct vcpu *vcpu);
+	/* The guest is no more: everything ends, nothing stays in flight. Home CPU, all its vCPUs
+	 * have stopped; before its memory is cleared. May be called again at once. */
+	void (*quiesce)(struct vm *vm);
+	/* Any CPU. */
+	void (*dump)(struct vm *vm, struct out *out);
+	void (*trace)(struct vm *vm, bool on);
 };
 
 #endif

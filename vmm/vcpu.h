@@ -160,6 +160,7 @@ enum vcpu_request {
 	VCPU_REQ_RESET,        /* power-on state, then wait for SIPI */
 	VCPU_REQ_CALL,         /* vcpu->call */
 	VCPU_REQ_PV,           /* vm->pv->serve() */
+	VCPU_REQ_PV_IDLE,      /* the same, but only when it leaves the loop: when it halts */
 	VCPU_REQ_TIMER,        /* vcpu_timers_serve() */
 	VCPU_REQ_YIELD,        /* another's turn: leave the loop, still runnable */
 };
@@ -173,6 +174,9 @@ enum vcpu_state {
 	VCPU_HALTED,
 	VCPU_STOPPED, /* the VM is off, paused or being reset: only RESUME or RESET end it */
 };
+
+/* Those that do not keep it from entering the guest. */
+#define VCPU_IDLE_REQUESTS BIT64(VCPU_REQ_PV_IDLE)
 
 /* What comes for a vCPU that is stopped waits for RESUME; RESET drops it. */
 #define VCPU_HELD_REQUESTS \
@@ -290,6 +294,14 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request req);
 /* The same, but a vCPU that sleeps is not woken for it: it serves the request before it runs again.
  */
 void vcpu_request_lazy(struct vcpu *vcpu, enum vcpu_request req);
+
+/* VCPU_REQ_PV_IDLE: no kick and no wake-up. One that falls asleep just now may miss it. */
+static inline void vcpu_request_idle(struct vcpu *vcpu)
+{
+	if (!(__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & BIT64(VCPU_REQ_PV_IDLE))) {
+		__atomic_fetch_or(&vcpu->requests, BIT64(VCPU_REQ_PV_IDLE), __ATOMIC_SEQ_CST);
+	}
+}
 
 /* 64-bit code; protected mode and CPL 0. */
 bool vcpu_in_64bit_mode(struct vcpu *vcpu);

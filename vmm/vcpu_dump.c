@@ -51,6 +51,7 @@ static const char *const request_names[64] = {
         [VCPU_REQ_RESET] = "reset",
         [VCPU_REQ_CALL] = "call",
         [VCPU_REQ_PV] = "pv",
+        [VCPU_REQ_PV_IDLE] = "pv-idle",
         [VCPU_REQ_TIMER] = "timer",
         [VCPU_REQ_YIELD] = "yield",
 };

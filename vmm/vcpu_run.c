@@ -50,7 +50,7 @@ static bool serve_requests(struct vcpu *vcpu)
 	if (req & BIT64(VCPU_REQ_SIPI)) {
 		vcpu_sipi(vcpu, (uint8_t)__atomic_load_n(&vcpu->sipi_vector, __ATOMIC_RELAXED));
 	}
-	if (req & BIT64(VCPU_REQ_PV)) {
+	if (req & (BIT64(VCPU_REQ_PV) | BIT64(VCPU_REQ_PV_IDLE))) {
 		vcpu->vm->pv->serve(vcpu);
 	}
 	if (req & BIT64(VCPU_REQ_TIMER)) {
@@ -109,7 +109,8 @@ static bool act(struct vcpu *vcpu, enum exit_action action)
 /* Something is to be done before the next entry. false = serve_requests() has to do it. */
 static __attribute__((noinline)) bool prepare(struct vcpu *vcpu)
 {
-	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & ~VCPU_EVENT_REQUESTS) {
+	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &
+	        ~(VCPU_EVENT_REQUESTS | VCPU_IDLE_REQUESTS)) {
 		return false;
 	}
 	event_prepare_entry(vcpu);

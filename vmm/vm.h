@@ -19,6 +19,7 @@
 #include "vmm/lib/types.h"
 #include "vmm/vcpu.h"
 
+struct pv_bus_ops;
 struct pv_ops;
 
 enum vm_state {
@@ -124,6 +125,8 @@ struct vm {
 	void *virt;                                 /* (c) the back end's part: struct vmx_vm */
 	const struct pv_ops *pv;                    /* (c) vmm/pv.h; NULL = none */
 	void *pv_vm;                                /* (c) its part: struct hv_vm */
+	const struct pv_bus_ops *bus_ops;           /* (c) vmm/pv.h; NULL = none */
+	void *bus;                                  /* (c) its part: struct vmbus */
 	void *platform;                             /* (c) struct platform of devices/platform.c */
 	const struct vm_platform_ops *platform_ops; /* (c) */
 

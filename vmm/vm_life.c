@@ -222,6 +222,15 @@ static void power_off_if_last(void)
 	machine_poweroff();
 }
 
+/* Nothing in flight, of no device. */
+static void quiesce(struct vm *vm)
+{
+	vm->platform_ops->quiesce(vm);
+	if (vm->bus_ops) {
+		vm->bus_ops->quiesce(vm);
+	}
+}
+
 static void end(struct vm *vm, enum vm_off_why why, const char *reason)
 {
 	const char *name = vm->config->name;
@@ -229,7 +238,7 @@ static void end(struct vm *vm, enum vm_off_why why, const char *reason)
 	if (vm->state == VM_PAUSED) {
 		end_pause(vm);
 	}
-	vm->platform_ops->quiesce(vm);
+	quiesce(vm);
 	vm->off_why = why;
 	vm->off_reason = reason;
 	set_state(vm, VM_OFF);
@@ -270,7 +279,7 @@ static void begin_start(struct vm *vm, bool paused)
 	if (vm->state == VM_PAUSED) {
 		end_pause(vm);
 	}
-	vm->platform_ops->quiesce(vm);
+	quiesce(vm);
 	if (vm->pv) {
 		vm->pv->vm_reset(vm);
 	}

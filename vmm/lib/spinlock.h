@@ -22,6 +22,15 @@ static inline void spin_lock(struct spinlock *l)
 	}
 }
 
+/* false = somebody holds it, or waits for it. */
+static inline bool spin_trylock(struct spinlock *l)
+{
+	uint16_t owner = __atomic_load_n(&l->owner, __ATOMIC_ACQUIRE), ticket = owner;
+
+	return __atomic_compare_exchange_n(&l->next, &ticket, (uint16_t)(owner + 1), false,
+	        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static inline void spin_unlock(struct spinlock *l)
 {
 	__atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);

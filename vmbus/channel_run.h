@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who works a channel, and when; its opening and its closing. For vmbus.c.
+ *
+ * A guest signals only when it finds the ring empty and our mask off, so a host that reads all and
+ * takes its mask off after each signal gets a signal, and with it an exit, for each packet. What
+ * more would have come together shows only to who waits. So the ring stays masked while work keeps
+ * coming, and is drained when a vCPU of the VM halts, or after VMBUS_DRAIN_NS at the latest.
+ */
+#ifndef VMBUS_CHANNEL_RUN_H
+#define VMBUS_CHANNEL_RUN_H
+
+#include "vmbus/channel.h"
+
+enum run_why {
+	RUN_SIGNAL, /* the guest told us */
+	RUN_KICK,   /* the device wants it */
+	RUN_DRAIN,  /* the ring is masked: has anything come? */
+};
+
+/*
+ * Work it now, a bounded while. When another CPU is at it already, that one goes round once more
+ * and this returns at once. No lock held.
+ */
+void channel_run(struct vmbus_channel *ch, enum run_why why);
+/* For who took the lock himself: somebody may have come meanwhile. */
+void channel_unlock(struct vmbus_channel *ch);
+
+/* The server's: an opening with its rings made of ch->ring_gpadl, a closing, another VP, a GPADL
+ * that goes. Server's lock held. */
+__must_check int channel_begin(
+        struct vmbus_channel *ch, uint32_t out_offset_pages, const uint8_t *user);
+void channel_end(struct vmbus_channel *ch);
+void channel_retarget(struct vmbus_channel *ch, uint32_t vp);
+void channel_gpadl_gone(struct vmbus_channel *ch, struct gpadl *g);
+
+#endif
