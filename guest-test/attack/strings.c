@@ -36,7 +36,7 @@ static void string_insn(void *arg)
 		STRING(9, "outsl");
 		STRING(10, "insl");
 		STRING(11, "movsq");
-		STRING(12, "addr32 rep insb");
+		STRING(12, "btsl $31, %%edi; addr32 rep insb"); /* beyond its own image */
 		STRING(13, "addr32 rep outsl");
 		STRING(14, "rep stosl");
 		STRING(15, "rep lodsl");
@@ -68,8 +68,11 @@ static uint64_t edge(void)
 {
 	uint64_t at = WINDOW_BASE + rnd_below(33) * 4096;
 
+	/* Its own image would only end the attack. */
 	if (rnd_below(16) == 0) {
-		return rnd_odd();
+		uint64_t odd = rnd_odd();
+
+		return odd < ram_size() ? at : odd;
 	}
 	return rnd_below(4) == 0 ? at + rnd_below(4096) : at - 8 + rnd_below(16);
 }
