@@ -9,6 +9,7 @@
 #include "vmm/lib/err.h"
 #include "vmm/pv.h"
 #include "vmm/sched.h"
+#include "vmm/vm_guest.h"
 #include "vmm/vm_timer.h"
 #include <stdio.h>
 #include <string.h>
@@ -465,11 +466,19 @@ static void pv_resume(struct vm *who)
 	note("pv-resume");
 }
 
+static void guest_resumed(struct vm *who)
+{
+	ck_assert_uint_eq(who->clock_base_ns >> 63, 0);
+	note("guest-resumed");
+}
+
 START_TEST(paravirtual_interface)
 {
+	static const struct vm_guest_ops guest = {.resumed = guest_resumed};
 	static const struct pv_ops pv = {.vm_reset = pv_reset, .vm_resume = pv_resume};
 
 	vm->pv = &pv;
+	vm->guest_ops = &guest;
 	vm_request(vm, VM_REQ_RESET, "why");
 	settle();
 	ck_assert_str_eq(trace, "quiesce pv-reset reset load tables ");
@@ -481,7 +490,7 @@ START_TEST(paravirtual_interface)
 	settle();
 	vm_request(vm, VM_REQ_RESUME, "why");
 	settle();
-	ck_assert_str_eq(trace, "pv-resume ");
+	ck_assert_str_eq(trace, "pv-resume guest-resumed ");
 }
 END_TEST
 

@@ -21,6 +21,8 @@
 
 struct pv_bus_ops;
 struct pv_ops;
+struct vm_guest_ops;
+struct vm_key;
 
 enum vm_state {
 	VM_OFF,      /* vm->off_why says why */
@@ -77,6 +79,9 @@ struct vm_platform_ops {
 	int (*write_tables)(struct vm *vm);
 	/* Somebody presses the power button. Any CPU. */
 	void (*power_button)(struct vm *vm);
+	/* A key of the VM's keyboard (vmm/vm_guest.h). 0; -EAGAIN = no room now; NULL = there is no
+	 * keyboard. Any CPU. */
+	int (*key)(struct vm *vm, const struct vm_key *key);
 	/* The VM was paused for so long: clocks that tell the time of day catch up. */
 	void (*time_passed)(struct vm *vm, uint64_t paused_ns);
 	/*
@@ -129,6 +134,8 @@ struct vm {
 	void *bus;                                  /* (c) its part: struct vmbus */
 	void *platform;                             /* (c) struct platform of devices/platform.c */
 	const struct vm_platform_ops *platform_ops; /* (c) */
+	const struct vm_guest_ops *guest_ops;       /* (c) vmm/vm_guest.h; NULL = none */
+	void *guest_services;                       /* (c) their part */
 
 	uint64_t clock_base_ns;  /* [a] see vmm/vm_timer.c */
 	struct vm_timer *timers; /* (c) all of them, by next_of_vm */

@@ -25,6 +25,12 @@ static inline uint64_t vm_host_now(void)
 	return clock_now();
 }
 
+/* Since 1970-01-01 UTC; 0 = not known. */
+static inline uint64_t vm_wall_ns(void)
+{
+	return clock_wall_ns();
+}
+
 /* A length of time; clock_tsc_to_ns() is for moments. */
 static inline uint64_t vm_ticks_to_ns(uint64_t ticks)
 {

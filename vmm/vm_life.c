@@ -12,6 +12,7 @@
 #include "vmm/sched.h"
 #include "vmm/stats.h"
 #include "vmm/vm.h"
+#include "vmm/vm_guest.h"
 #include "vmm/vm_timer.h"
 
 /* Clearing memory: at most this long, and this much, in one turn of the CPU's loop. */
@@ -171,6 +172,9 @@ static void end_pause(struct vm *vm)
 	vm->platform_ops->time_passed(vm, now_ns - clock_tsc_to_ns(vm->paused_tsc));
 	if (vm->pv) {
 		vm->pv->vm_resume(vm);
+	}
+	if (vm->guest_ops) {
+		vm->guest_ops->resumed(vm);
 	}
 }
 

@@ -69,10 +69,15 @@ uint64_t clock_tsc_to_ns(uint64_t tsc)
 	return tsc;
 }
 
-uint64_t clock_wall_seconds(void)
+uint64_t clock_wall_ns(void)
 {
 	/* 2026-01-02 03:04:05 UTC, a Friday, at clock 0 */
-	return 1767323045ULL + now_ns / NS_PER_SEC;
+	return 1767323045ULL * NS_PER_SEC + now_ns;
+}
+
+uint64_t clock_wall_seconds(void)
+{
+	return clock_wall_ns() / NS_PER_SEC;
 }
 
 void pcpu_kick(uint32_t cpu)

@@ -32,6 +32,8 @@ uint64_t clock_tsc_to_ns(uint64_t tsc);
 /* Seconds since 1970-01-01 UTC, from the loader's reading; 0 = not known. */
 void clock_set_wall(uint64_t seconds, uint64_t at_tsc);
 uint64_t clock_wall_seconds(void);
+/* The same in nanoseconds; what the loader read was a whole second. */
+uint64_t clock_wall_ns(void);
 
 void clock_delay_us(uint64_t us);
 

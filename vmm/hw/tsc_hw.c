@@ -176,12 +176,17 @@ void clock_set_wall(uint64_t seconds, uint64_t at_tsc)
 	wall_tsc = at_tsc;
 }
 
-uint64_t clock_wall_seconds(void)
+uint64_t clock_wall_ns(void)
 {
 	if (wall_seconds == 0) {
 		return 0;
 	}
-	return wall_seconds + clock_scale_ns(&scale, cpu_rdtsc() - wall_tsc) / NS_PER_SEC;
+	return wall_seconds * NS_PER_SEC + clock_scale_ns(&scale, cpu_rdtsc() - wall_tsc);
+}
+
+uint64_t clock_wall_seconds(void)
+{
+	return clock_wall_ns() / NS_PER_SEC;
 }
 
 void clock_delay_us(uint64_t us)
