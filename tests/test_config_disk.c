@@ -96,9 +96,9 @@ static const struct {
         {VM "disk = ram:x.iso, dvd, block=4096\n",
                 "4: a dvd has blocks of 2048 bytes: leave block= away"},
         {VM "hyperv = off\ndisk = ram:1M\n",
-                "5: a disk on bus storvsc needs the Hyper-V interface: hyperv = on"},
+                "5: a disk on bus storvsc needs VMBus: hyperv = on, vmbus = on"},
         {VM "disk = ram:1M\nhyperv = off\n" VM_B,
-                "4: a disk on bus storvsc needs the Hyper-V interface: hyperv = on"},
+                "4: a disk on bus storvsc needs VMBus: hyperv = on, vmbus = on"},
 };
 
 START_TEST(refused)

@@ -26,6 +26,7 @@ int config_fail(struct parser *p, const char *fmt, ...)
 static int finish_vm(struct parser *p)
 {
 	struct config_vm *vm = p->vm;
+	int err;
 
 	if (!vm) {
 		return 0;
@@ -41,12 +42,12 @@ static int finish_vm(struct parser *p)
 		return config_fail(
 		        p, "[vm.%s] does not say how much memory it has (memory = 512M)", vm->name);
 	}
-	if (vm->n_disks > 0 && !vm->hyperv) {
+	err = config_finish_vmbus(p, vm);
+	if (!err && vm->n_disks > 0 && vm->vmbus == 0) {
 		p->line = vm->disks[0].line;
-		return config_fail(
-		        p, "a disk on bus storvsc needs the Hyper-V interface: hyperv = on");
+		return config_fail(p, "a disk on bus storvsc needs VMBus: hyperv = on, vmbus = on");
 	}
-	return 0;
+	return err;
 }
 
 static bool name_char(char c)

@@ -105,10 +105,16 @@ struct config_vm {
 	uint32_t hv_features; /* 1U << enum hv_feature */
 	uint32_t n_disks;
 	struct config_disk disks[MAX_DISKS];
+	uint32_t vmbus;      /* its highest version, CONFIG_VMBUS(); 0 = there is none */
+	uint32_t vmbus_line; /* of that key; 0 = not given */
 	uint32_t weight; /* share of a contended CPU, against other VMs': 1..CONFIG_WEIGHT_MAX */
 };
 
 #define CONFIG_HV_DEFAULT ((1U << HV_DEFAULT_COUNT) - 1) /* hyperv = on */
+
+/* As VMBUS_VERSION() of vmbus/proto.h. */
+#define CONFIG_VMBUS(major, minor) ((uint32_t)(major) << 16 | (minor))
+#define CONFIG_VMBUS_MAX CONFIG_VMBUS(5, 3) /* vmbus = on */
 
 #define CONFIG_WEIGHT_DEFAULT 100U
 #define CONFIG_WEIGHT_MAX 10000U

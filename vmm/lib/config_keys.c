@@ -435,7 +435,7 @@ const struct section config_host_section = {
 };
 
 const struct section config_vm_section = {
-        .n = 13,
+        .n = 14,
         .keys =
                 {
                         {.name = "vcpus", .set = set_vcpus},
@@ -451,5 +451,6 @@ const struct section config_vm_section = {
                         {.name = "testdev", .set = set_testdev},
                         {.name = "hyperv", .set = set_hyperv},
                         {.name = "disk", .many = true, .set = config_set_disk},
+                        {.name = "vmbus", .set = config_set_vmbus},
                 },
 };

@@ -54,6 +54,12 @@ static void log_hyperv(const struct config_vm *vm)
 		}
 	}
 	log_info("config: vm.%s: hyperv = %s%s", vm->name, vm->hyperv ? "on" : "off", list);
+	if (vm->vmbus) {
+		log_info("config: vm.%s: vmbus = %u.%u", vm->name, vm->vmbus >> 16,
+		        vm->vmbus & 0xffff);
+	} else {
+		log_info("config: vm.%s: vmbus = off", vm->name);
+	}
 }
 
 static void log_disks(const struct config_vm *vm)
