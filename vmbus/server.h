@@ -117,8 +117,6 @@ __must_check int vmbus_server_add(struct vmbus_server *s, struct vmbus_channel *
 void vmbus_server_rescind(struct vmbus_server *s, struct vmbus_channel *ch);
 enum vmbus_channel_state vmbus_server_state(
         const struct vmbus_server *s, const struct vmbus_channel *ch);
-/* The channel at a relid, in a signal of the guest; NULL when it is not open. */
-struct vmbus_channel *vmbus_server_open_channel(const struct vmbus_server *s, uint32_t relid);
 
 /* Version the guest has agreed upon; 0 = not connected. */
 uint32_t vmbus_server_version(const struct vmbus_server *s);

@@ -33,7 +33,7 @@ static bool is_sub(const struct vmbus_place *place)
 static void detach(struct vmbus_place *place)
 {
 	if (place->ch) {
-		place->ch->relid = 0;
+		__atomic_store_n(&place->ch->relid, 0, __ATOMIC_RELEASE);
 		place->ch = NULL;
 	}
 }
@@ -348,7 +348,7 @@ int vmbus_server_add(struct vmbus_server *s, struct vmbus_channel *ch)
 		return -ENOSPC;
 	}
 	*free = (struct vmbus_place){.ch = ch, .state = CHANNEL_HIDDEN};
-	ch->relid = relid_of(s, free);
+	__atomic_store_n(&ch->relid, relid_of(s, free), __ATOMIC_RELEASE);
 	(void)vmbus_server_pump(s);
 	return 0;
 }
@@ -371,13 +371,4 @@ enum vmbus_channel_state vmbus_server_state(
         const struct vmbus_server *s, const struct vmbus_channel *ch)
 {
 	return ch->relid == 0 ? CHANNEL_ABSENT : s->places[ch->relid - 1].state;
-}
-
-struct vmbus_channel *vmbus_server_open_channel(const struct vmbus_server *s, uint32_t relid)
-{
-	if (relid == 0 || relid > VMBUS_MAX_CHANNELS ||
-	        s->places[relid - 1].state != CHANNEL_OPEN) {
-		return NULL;
-	}
-	return s->places[relid - 1].ch;
 }
