@@ -43,7 +43,11 @@ static uint32_t granted(const struct config_vm *config)
 		f &= ~BIT(HV_STIMER_DIRECT_MODE);
 	}
 	if (!(f & BIT(HV_APIC_MSRS))) {
-		f &= ~BIT(HV_APIC_HINT);
+		f &= ~(BIT(HV_APIC_HINT) | BIT(HV_EOI_ASSIST));
+	}
+	/* A processor that delivers interrupts by itself ends them, too. */
+	if (cpu_virt->caps()->apic.intr_delivery) {
+		f &= ~BIT(HV_EOI_ASSIST);
 	}
 	return f;
 }

@@ -6,6 +6,7 @@
  * "Partition Reference Time Enlightenment", "Virtual Processor Assist Page".
  */
 #include "hypercall/hv.h"
+#include "vmm/lapic.h"
 #include "vmm/lib/string.h"
 #include "vmm/overlay.h"
 
@@ -125,5 +126,9 @@ bool vp_assist_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		memset(hv->assist_page, 0, PAGE_SIZE);
 	}
 	hv->vp_assist = value;
+	if (hv_has(vcpu->vm, HV_EOI_ASSIST)) {
+		lapic_set_eoi_assist(&vcpu->lapic,
+		        (value & HV_PAGE_MSR_ENABLE) ? (uint32_t *)(void *)hv->assist_page : NULL);
+	}
 	return true;
 }

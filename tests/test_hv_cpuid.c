@@ -79,6 +79,7 @@ static const struct {
         {HV_STIMER_DIRECT_MODE, 3, 3, 19},
         {HV_TLB_FLUSH, 4, 0, 2},
         {HV_APIC_HINT, 4, 0, 3},
+        {HV_EOI_ASSIST, 4, 0, 3},
         {HV_RELAXED, 4, 0, 5},
         {HV_NO_AUTO_EOI, 4, 0, 9},
         {HV_IPI, 4, 0, 10},
@@ -95,13 +96,15 @@ static uint32_t reg_of(const struct cpuid_regs *r, unsigned reg)
 START_TEST(a_bit_and_its_feature)
 {
 	uint32_t leaf = 0x40000000 + bits[_i].leaf;
-	uint32_t with, without;
+	uint32_t all, with, without;
+	const uint32_t both = 1U << HV_APIC_HINT | 1U << HV_EOI_ASSIST; /* one bit */
 	struct cpuid_regs r;
 
-	vm = hv_world(1, ALL);
+	all = ALL & ~(both & ~(1U << bits[_i].feature));
+	vm = hv_world(1, all);
 	r = ask(leaf);
 	with = reg_of(&r, bits[_i].reg);
-	vm = hv_world(1, ALL & ~(1U << bits[_i].feature));
+	vm = hv_world(1, all & ~(1U << bits[_i].feature));
 	r = ask(leaf);
 	without = reg_of(&r, bits[_i].reg);
 	ck_assert(with & 1U << bits[_i].bit);
@@ -138,12 +141,24 @@ static const struct {
         {1U << HV_REF_COUNT, HV_STIMER_DIRECT_MODE},
         {1U << HV_STIMER, HV_STIMER_DIRECT_MODE},
         {1U << HV_APIC_MSRS, HV_APIC_HINT},
+        {1U << HV_APIC_MSRS, HV_EOI_ASSIST},
 };
 
 START_TEST(features_that_fall_together)
 {
 	vm = hv_world(1, ALL & ~falls[_i].off);
 	ck_assert(!hv_has(vm, (enum hv_feature)falls[_i].gone));
+}
+END_TEST
+
+/* Where the processor ends interrupts itself, the hint is for those who ask for it only. */
+START_TEST(no_assist_beside_the_processors_delivery)
+{
+	fake_caps()->apic.intr_delivery = true;
+	vm = hv_world(1, ALL & ~(1U << HV_APIC_HINT));
+	*fake_caps() = (struct virt_caps){0};
+	ck_assert(!hv_has(vm, HV_EOI_ASSIST));
+	ck_assert(!(ask(0x40000004).eax & HV_HINT_APIC_MSRS));
 }
 END_TEST
 
@@ -240,7 +255,8 @@ UNIT_MAIN("hv_cpuid", tcase_add_test(tc, identity); tcase_add_test(tc, nothing_a
           tcase_add_loop_test(tc, a_bit_and_its_feature, 0, ARRAY_SIZE(bits));
           tcase_add_test(tc, bits_that_are_never_set);
           tcase_add_loop_test(tc, features_that_fall_together, 0, ARRAY_SIZE(falls));
-          tcase_add_test(tc, long_spins); tcase_add_test(tc, zero_above);
-          tcase_add_test(tc, hardware); tcase_add_test(tc, invariant_tsc);
-          tcase_add_test(tc, invariant_tsc_withheld);
+          tcase_add_test(tc, long_spins);
+          tcase_add_test(tc, no_assist_beside_the_processors_delivery);
+          tcase_add_test(tc, zero_above); tcase_add_test(tc, hardware);
+          tcase_add_test(tc, invariant_tsc); tcase_add_test(tc, invariant_tsc_withheld);
           tcase_add_test(tc, invariant_tsc_not_the_hosts);)

@@ -374,6 +374,29 @@ START_TEST(the_vp_assist_page)
 }
 END_TEST
 
+/* Its first bit: the handler needs no EOI; for a guest that has the page, and the feature. */
+START_TEST(the_eoi_assist)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		vm = hv_world(2, i == 2 ? ALL & ~(1U << HV_EOI_ASSIST) : ALL);
+		vcpu = vm->vcpus[0];
+		if (i > 0) {
+			wr(HV_MSR_VP_ASSIST_PAGE, PAGE_AT | 1);
+		}
+		lapic_post(&vcpu->lapic, 0x50, false);
+		ck_assert_int_eq(lapic_pending(&vcpu->lapic), 0x50);
+		lapic_ack(&vcpu->lapic, 0x50);
+		ck_assert_uint_eq(byte_at(PAGE_AT), i == 1 ? HV_APIC_ASSIST_NO_EOI : 0);
+		/* Taken away while it is served, and brought back. */
+		wr(HV_MSR_VP_ASSIST_PAGE, 0);
+		wr(HV_MSR_VP_ASSIST_PAGE, PAGE_AT | 1);
+		ck_assert_uint_eq(byte_at(PAGE_AT), 0);
+		wr(HV_MSR_EOI, 0);
+		ck_assert_uint_eq(lapic_read(&vcpu->lapic, LAPIC_ISR + 0x20), 0);
+	}
+}
+END_TEST
+
 /* --- crashes --- */
 
 static void crash(uint64_t at, uint64_t len)
@@ -504,8 +527,8 @@ UNIT_MAIN("hv_msr", tcase_add_checked_fixture(tc, setup, NULL);
                   tc, a_page_where_no_ram_is, 0, ARRAY_SIZE(odd_places) * ARRAY_SIZE(pages));
           tcase_add_test(tc, below_the_local_apic); tcase_add_test(tc, page_zero);
           tcase_add_test(tc, no_memory_for_a_page); tcase_add_test(tc, the_vp_assist_page);
-          tcase_add_test(tc, crash_parameters); tcase_add_test(tc, crash_message);
-          tcase_add_test(tc, crash_message_of_one_long_line);
+          tcase_add_test(tc, the_eoi_assist); tcase_add_test(tc, crash_parameters);
+          tcase_add_test(tc, crash_message); tcase_add_test(tc, crash_message_of_one_long_line);
           tcase_add_test(tc, crash_message_of_many_lines);
           tcase_add_loop_test(tc, crash_message_that_is_not_there, 0, ARRAY_SIZE(nowhere));
           tcase_add_test(tc, crash_message_of_nothing); tcase_add_test(tc, crashes_without_end);)

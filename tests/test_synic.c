@@ -147,6 +147,34 @@ START_TEST(the_end_of_the_interrupt_delivers)
 }
 END_TEST
 
+/* One that waits for the slot needs that end; one that begins to wait takes the assist away. */
+START_TEST(no_eoi_assist_while_a_message_waits)
+{
+	uint32_t *word = (uint32_t *)hv_vcpu(vcpu)->assist_page;
+
+	wr(HV_MSR_VP_ASSIST_PAGE, 0x302000 | 1);
+	ck_assert_int_eq(post(SINT, 1), 0);
+	ck_assert_int_eq(interrupt(), VECTOR);
+	ck_assert_uint_eq(*word, HV_APIC_ASSIST_NO_EOI);
+	ck_assert_int_eq(post(SINT, 2), 0);
+	ck_assert_int_eq(interrupt(), -1); /* before the guest goes on */
+	ck_assert_uint_eq(*word, 0);
+	ck_assert(free_slot(SINT));
+	eoi();
+	ck_assert_uint_eq(slot(SINT).sender, 2);
+	ck_assert_int_eq(interrupt(), VECTOR);
+	ck_assert_uint_eq(*word, HV_APIC_ASSIST_NO_EOI);
+	/* The guest has ended it, and left the slot full, when the next one comes. */
+	*word = 0;
+	ck_assert_int_eq(post(SINT, 3), 0);
+	ck_assert_int_eq(interrupt(), -1);
+	ck_assert(free_slot(SINT));
+	wr(HV_MSR_EOM, 0);
+	ck_assert_uint_eq(slot(SINT).sender, 3);
+	ck_assert_int_eq(interrupt(), VECTOR);
+}
+END_TEST
+
 /* A guest that frees its slot just when the flag was not set yet: the next post delivers. */
 START_TEST(a_new_message_finds_the_freed_slot)
 {
@@ -531,6 +559,7 @@ END_TEST
 UNIT_MAIN("synic", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, a_message_arrives); tcase_add_test(tc, a_busy_slot_waits_for_eom);
           tcase_add_test(tc, the_end_of_the_interrupt_delivers);
+          tcase_add_test(tc, no_eoi_assist_while_a_message_waits);
           tcase_add_test(tc, a_new_message_finds_the_freed_slot);
           tcase_add_test(tc, two_sources_of_one_vector);
           tcase_add_test(tc, a_source_that_moves_does_not_blind_another);

@@ -65,6 +65,7 @@ void lapic_reset(struct lapic *apic, bool power_on)
 	__atomic_store_n(&apic->extint_msg, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&apic->esr_pending, 0, __ATOMIC_RELAXED);
 	apic->attention = 0;
+	lapic_reset_assist(apic, power_on);
 	/* Whose end somebody waits for outlives INIT. */
 	apic->tmr_changed = !power_on;
 	apic->tpr_threshold = 0;
@@ -170,7 +171,7 @@ void lapic_post(struct lapic *apic, uint8_t vector, bool level)
 }
 
 /* IRR, ISR or TPR changed: somebody has to look before the next entry. */
-static void lapic_attention(struct lapic *apic)
+void lapic_attention(struct lapic *apic)
 {
 	apic->attention = 1;
 	apic->vcpu->attention = 1;
@@ -219,6 +220,7 @@ void lapic_fold(struct lapic *apic)
 		__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&apic->eoi_watch_moved, __ATOMIC_RELAXED)) {
 			__atomic_store_n(&apic->eoi_watch_moved, 0, __ATOMIC_SEQ_CST);
+			lapic_withdraw_assist(apic);
 			apic->tmr_changed = true;
 			lapic_attention(apic);
 		}
@@ -277,6 +279,9 @@ int lapic_pending(struct lapic *apic)
 		return -1;
 	}
 	vector = lapic_vector_highest(apic, LAPIC_IRR);
+	if (vector >= 0 && apic->assisted) {
+		lapic_withdraw_assist(apic);
+	}
 	wanted = class_of(vector);
 	if (wanted <= (lapic_ppr(apic) & PRIORITY_CLASS)) {
 		/* Nothing to do until IRR, ISR or TPR change; all that changes them says so. */
@@ -299,6 +304,9 @@ void lapic_ack(struct lapic *apic, uint8_t vector)
 	/* One that ends itself was never in service. */
 	if (!(apic->auto_eoi[vector / 64] & BIT64(vector % 64))) {
 		lapic_vector_put(apic, LAPIC_ISR, vector, true);
+		if (apic->assist) {
+			lapic_offer_assist(apic, vector);
+		}
 	}
 }
 
@@ -326,17 +334,21 @@ void lapic_watch_eoi(struct lapic *apic, uint8_t vector, bool on)
 	uint64_t before = on ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST)
 	                     : __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 
-	/* Only a processor that ends interrupts itself has to be told. */
-	if (((before & bit) != 0) != on && apic->hw_delivery) {
+	/* Only a processor, or a guest, that ends interrupts itself has to be told. */
+	if (((before & bit) != 0) != on &&
+	        (apic->hw_delivery || __atomic_load_n(&apic->assist, __ATOMIC_RELAXED))) {
 		__atomic_store_n(&apic->eoi_watch_moved, 1, __ATOMIC_SEQ_CST);
 		notify(apic);
 	}
 }
 
-bool lapic_has_interrupt(const struct lapic *apic)
+bool lapic_has_interrupt(struct lapic *apic)
 {
 	int highest = lapic_vector_highest(apic, LAPIC_IRR);
 
+	if (apic->assisted) {
+		lapic_settle_assist(apic);
+	}
 	for (int i = 3; i >= 0; i--) {
 		uint64_t bits = __atomic_load_n(&apic->pir[i], __ATOMIC_ACQUIRE);
 
@@ -362,8 +374,12 @@ void lapic_eoi_done(struct lapic *apic, uint8_t vector)
 
 void lapic_end_of_interrupt(struct lapic *apic)
 {
-	int vector = lapic_vector_highest(apic, LAPIC_ISR);
+	int vector;
 
+	if (apic->assisted) {
+		lapic_withdraw_assist(apic);
+	}
+	vector = lapic_vector_highest(apic, LAPIC_ISR);
 	if (vector < 0) {
 		return;
 	}

@@ -77,6 +77,8 @@ struct lapic {
 	uint64_t eoi_watch[4];    /* [a] vectors whose end vm->pv wants to know */
 	uint32_t eoi_watch_moved; /* [a] 1 = eoi_watch changed since the owner looked */
 	uint64_t eoi_exits[4];    /* (v) as given to the back end */
+	uint32_t *assist;         /* [a] written by the owner; a word of the guest's; NULL = none */
+	bool assisted;            /* (v) its bit 0 was set for the highest vector in service */
 
 	uint8_t timer_mode;       /* (v) enum lapic_timer_mode, as last written */
 	uint8_t timer_shift;      /* (v) log2 of TSC ticks a count */
@@ -118,9 +120,8 @@ void lapic_fold(struct lapic *apic);
 /* Without intr_delivery: the vector to deliver now (above PPR), or -1; and the INTA for it. */
 int lapic_pending(struct lapic *apic);
 void lapic_ack(struct lapic *apic, uint8_t vector);
-/* A vector is pending that could be delivered if RFLAGS.IF were 1 (wakes HLT). Own CPU; changes
- * nothing. */
-bool lapic_has_interrupt(const struct lapic *apic);
+/* A vector is pending that could be delivered if RFLAGS.IF were 1 (wakes HLT). Own CPU. */
+bool lapic_has_interrupt(struct lapic *apic);
 /* The processor ended a vector itself (EOI exit): tell the IOAPIC. */
 void lapic_eoi_done(struct lapic *apic, uint8_t vector);
 /*
@@ -130,6 +131,12 @@ void lapic_eoi_done(struct lapic *apic, uint8_t vector);
  */
 void lapic_set_auto_eoi(struct lapic *apic, uint8_t vector, bool on);
 void lapic_watch_eoi(struct lapic *apic, uint8_t vector, bool on);
+/*
+ * EOI assist: bit 0 of a word that the guest can write says that its handler needs no EOI. It is
+ * set when an edge comes in and nothing else waits; a guest that clears it has ended the interrupt.
+ * Without intr_delivery. NULL = none. Own CPU; *word stays the APIC's.
+ */
+void lapic_set_eoi_assist(struct lapic *apic, uint32_t *word);
 /* TPR changed (TPR-below-threshold exit). */
 void lapic_tpr_changed(struct lapic *apic);
 

@@ -28,6 +28,7 @@ bool lapic_msr_read(struct lapic *apic, uint32_t msr, uint64_t *value)
 		return false;
 	}
 	if (offset >= LAPIC_ISR && offset < LAPIC_ESR) {
+		lapic_settle_assist(apic);
 		lapic_fold(apic);
 	}
 	*value = lapic_reg_read(apic, offset);

@@ -76,6 +76,7 @@ uint32_t lapic_reg_read(struct lapic *apic, uint32_t offset)
 {
 	switch (offset) {
 	case LAPIC_PPR:
+		lapic_settle_assist(apic);
 		return lapic_ppr(apic);
 	case LAPIC_TIMER_CURRENT:
 		return lapic_timer_current(apic);
@@ -98,6 +99,7 @@ uint32_t lapic_read(struct lapic *apic, uint32_t offset)
 	}
 	/* What is posted is requested as far as the guest can tell. */
 	if (offset >= LAPIC_ISR && offset < LAPIC_ESR) {
+		lapic_settle_assist(apic);
 		lapic_fold(apic);
 	}
 	if (lapic_reg_readable(offset) || offset == LAPIC_DFR || offset == LAPIC_ICR_HIGH) {

@@ -122,6 +122,17 @@ void lapic_error(struct lapic *apic, uint32_t esr_bits);
 /* A local source fires. */
 void lapic_lvt_fire(struct lapic *apic, uint32_t lvt_offset);
 uint32_t lapic_ppr(const struct lapic *apic);
+/* IRR, ISR or TPR changed: somebody has to look before the next entry. */
+void lapic_attention(struct lapic *apic);
+
+/* lapic_assist.c; apic->assist is there */
+/* The vector was put in service: it may end unnoticed, if nothing waits for that. */
+void lapic_offer_assist(struct lapic *apic, uint8_t vector);
+/* What the guest has ended is ended: before somebody looks at ISR or PPR. */
+void lapic_settle_assist(struct lapic *apic);
+/* The same; and if it has not, its end has to be seen from now on. */
+void lapic_withdraw_assist(struct lapic *apic);
+void lapic_reset_assist(struct lapic *apic, bool power_on);
 void lapic_end_of_interrupt(struct lapic *apic);
 
 /* lapic_reg.c: what a write of 'value' to a register means, whichever way it came. */

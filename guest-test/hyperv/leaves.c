@@ -18,7 +18,8 @@ TEST(a_leaves)
 	CHECK_EQ(r.b, HV_PRIV_POST_MESSAGES | HV_PRIV_SIGNAL_EVENTS | HV_PRIV_ACCESS_VP_REGISTERS |
 	                      HV_PRIV_EXTENDED_HYPERCALLS | HV_PRIV_START_VP);
 	CHECK_EQ(r.d, 0x80530);
-	CHECK_EQ(cpuid(HV_CPUID_HINTS, 0).a, 0xe24);
+	/* The APIC MSRs where the processor does not deliver interrupts itself. */
+	CHECK_EQ(cpuid(HV_CPUID_HINTS, 0).a & ~HV_HINT_APIC_MSRS, 0xe24);
 	for (uint32_t leaf = HV_CPUID_MAX + 1; leaf < 0x40000100; leaf++) {
 		r = cpuid(leaf, 0);
 		CHECK_EQ(r.a | r.b | r.c | r.d, 0);

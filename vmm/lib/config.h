@@ -63,6 +63,7 @@ enum hv_feature {
 	HV_NO_AUTO_EOI,                /* noautoeoi: hint */
 	HV_SPIN_WAIT,                  /* spinwait: long spin notification */
 	HV_EXT_CALLS,                  /* extcall: extended hypercalls */
+	HV_EOI_ASSIST,                 /* eoiassist: only where every EOI exits; and the hint */
 	HV_DEFAULT_COUNT,              /* those above are on by default */
 	HV_VP_REGS = HV_DEFAULT_COUNT, /* vpregs: get and set VP registers */
 	HV_START_VP,                   /* startvp */

@@ -56,6 +56,7 @@ const char *const hv_feature_names[HV_FEATURE_COUNT] = {
         [HV_VP_REGS] = "vpregs",
         [HV_START_VP] = "startvp",
         [HV_APIC_HINT] = "apichint",
+        [HV_EOI_ASSIST] = "eoiassist",
 };
 _Static_assert(HV_FEATURE_COUNT < 32, "hv_features is a 32-bit mask");
 _Static_assert(VMX_OPT_COUNT < 32, "vmx_off is a 32-bit mask");
