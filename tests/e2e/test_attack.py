@@ -257,5 +257,5 @@ for _seed in range(1, 5):
     TESTS[f"attack_seeds_{_seed}"] = (
         "all",
         alone({"programs": (1, "ports devices"), "registers": (1, "msrs crs"), "strings": (1, "strings mmio_forms")},
-              30, seed=_seed * 100000),  # fmt: skip
+              15, seed=_seed * 100000),  # fmt: skip
     )
