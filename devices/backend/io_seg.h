@@ -14,4 +14,18 @@ struct io_seg {
 	uint32_t len; /* bytes */
 };
 
+/* Shorten a list to its first len bytes; how many segments are left. */
+static inline unsigned io_segs_trim(struct io_seg *segs, unsigned n_segs, uint32_t len)
+{
+	unsigned n = 0;
+
+	while (len > 0 && n < n_segs) {
+		if (segs[n].len > len) {
+			segs[n].len = len;
+		}
+		len -= segs[n++].len;
+	}
+	return n;
+}
+
 #endif
