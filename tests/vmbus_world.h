@@ -126,12 +126,17 @@ static inline void note_message(uint32_t vp, const void *message, uint32_t size)
 	}
 }
 
+static inline void forget(void)
+{
+	world.n_text = 0;
+	world.text[0] = '\0';
+}
+
 /* All that happened since the last look is exactly this. */
 #define ck_did(want) \
 	do { \
 		ck_assert_str_eq(world.text, want); \
-		world.n_text = 0; \
-		world.text[0] = '\0'; \
+		forget(); \
 	} while (0)
 
 /* --- the bus --- */

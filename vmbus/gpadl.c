@@ -266,6 +266,13 @@ bool gpadl_retire(struct gpadl_table *t, struct gpadl *g, bool answer)
 	return unused;
 }
 
+void gpadl_mute(struct gpadl_table *t)
+{
+	for (unsigned i = 0; i < GPADL_MAX; i++) {
+		t->slots[i].answer = false;
+	}
+}
+
 uint32_t gpadl_reap(struct gpadl_table *t)
 {
 	for (unsigned i = 0; i < GPADL_MAX && t->n_retired != 0; i++) {

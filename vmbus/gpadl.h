@@ -98,6 +98,8 @@ bool gpadl_is_retired(const struct gpadl *g);
 bool gpadl_retire(struct gpadl_table *t, struct gpadl *g, bool answer);
 /* One that is neither gone nor retired, of this channel, or (0) of any. NULL. */
 struct gpadl *gpadl_any(struct gpadl_table *t, uint32_t relid);
+/* The guest no longer waits to hear of those that are retired. */
+void gpadl_mute(struct gpadl_table *t);
 /* Let one be gone that is retired and not held. Its number, if the guest waits to hear that; 0. */
 uint32_t gpadl_reap(struct gpadl_table *t);
 

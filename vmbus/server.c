@@ -63,6 +63,7 @@ static void disconnect(struct vmbus_server *s)
 {
 	server_forget_channels(s);
 	server_drop_gpadls(s, 0);
+	gpadl_mute(&s->gpadls);
 	if (s->has_interrupt_page) {
 		(void)s->ops->interrupt_page(s->owner, 0);
 		s->has_interrupt_page = false;
