@@ -83,13 +83,6 @@ START_TEST(ends)
 	advance(&h.ic, 100 * NS_PER_SEC);
 	ck_assert_uint_eq(wire.kicks, 0);
 	ck_assert(!take_request());
-	/* A VM that is off, its channel not closed yet, keeps nobody awake. */
-	ic_up(&h.ic, 1, 0);
-	ck_assert(take_request());
-	respond(&h.ic, 0);
-	vm->state = VM_OFF;
-	advance(&h.ic, 100 * NS_PER_SEC);
-	ck_assert(!take_request());
 	ck_assert_uint_eq(timer_next_deadline(0), TIMER_NEVER);
 }
 END_TEST

@@ -111,12 +111,6 @@ START_TEST(ends)
 	advance(&t.ic, 100 * NS_PER_SEC);
 	ck_assert(!take_request());
 	ck_assert_uint_eq(timer_next_deadline(0), TIMER_NEVER);
-	ic_up(&t.ic, 4, 0);
-	ck_assert(take_request());
-	respond(&t.ic, 0);
-	vm->state = VM_OFF;
-	advance(&t.ic, 100 * NS_PER_SEC);
-	ck_assert_uint_eq(timer_next_deadline(0), TIMER_NEVER);
 }
 END_TEST
 

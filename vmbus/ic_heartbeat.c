@@ -26,8 +26,7 @@ static void tick(void *arg)
 {
 	struct ic_heartbeat *h = arg;
 
-	/* The channel of a VM that was switched off closes at its next start. */
-	if (!ic_is_ready(&h->ic) || vm_state(h->ic.vm) == VM_OFF) {
+	if (!ic_is_ready(&h->ic)) {
 		return;
 	}
 	__atomic_store_n(&h->due, 1, __ATOMIC_RELEASE);

@@ -43,7 +43,7 @@ static void tick(void *arg)
 	struct ic_timesync *t = arg;
 	uint32_t none = 0;
 
-	if (!ic_is_ready(&t->ic) || vm_state(t->ic.vm) == VM_OFF) {
+	if (!ic_is_ready(&t->ic)) {
 		return;
 	}
 	/* What has to be set is not only to be known. */

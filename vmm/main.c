@@ -7,6 +7,7 @@
 #include "devices/backend/chr_console.h"
 #include "devices/platform.h"
 #include "hypercall/hv.h"
+#include "vmbus/guest_services.h"
 #include "vmbus/vmbus.h"
 #include "vmm/cpuid_policy.h"
 #include "vmm/hw/acpi.h"
@@ -134,6 +135,19 @@ static int create_bus(struct vm *vm)
 	return memory ? vmbus_attach(vm, memory, VMBUS_VERSION_MAX) : -ENOMEM;
 }
 
+/* Integration services and a keyboard, for VMs with a bus. */
+static int create_services(struct vm *vm)
+{
+	struct vmbus *bus = vmbus_of(vm);
+	void *memory;
+
+	if (!bus) {
+		return 0;
+	}
+	memory = page_alloc((sizeof(struct guest_services) + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
+	return memory ? guest_services_attach(memory, bus, vm) : -ENOMEM;
+}
+
 static void console_show(struct vm *vm, bool all)
 {
 	chr_console_show(consoles[vm->index], all);
@@ -184,7 +198,8 @@ static void create_vms(const struct boot_info *bi)
 
 		check_cpus(&bi->config.vms[i]);
 		vm = vm_create(&bi->config.vms[i], bi);
-		if (!vm || create_platform(vm) || create_interface(vm) || create_bus(vm)) {
+		if (!vm || create_platform(vm) || create_interface(vm) || create_bus(vm) ||
+		        create_services(vm)) {
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}
 	}
