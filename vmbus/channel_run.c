@@ -34,6 +34,9 @@ static bool keep_masked_locked(
 		return packets > 1 || ++ch->tries % TRY_EACH == 0;
 	case RUN_KICK:
 		return was_masked;
+	case RUN_HALT:
+		/* Those that still run may go on sending. */
+		return packets > 1 || vmbus_guest_runs(ch->bus);
 	case RUN_DRAIN:
 		return packets > 1;
 	}
@@ -83,7 +86,7 @@ static void work_locked(struct vmbus_channel *ch, enum run_why why)
 static void count(struct vmbus_channel *ch, enum run_why why)
 {
 	ch->stats.signals_in += why == RUN_SIGNAL;
-	ch->stats.drains += why == RUN_DRAIN;
+	ch->stats.drains += why == RUN_HALT || why == RUN_DRAIN;
 }
 
 void channel_run(struct vmbus_channel *ch, enum run_why why)

@@ -15,7 +15,8 @@
 enum run_why {
 	RUN_SIGNAL, /* the guest told us */
 	RUN_KICK,   /* the device wants it */
-	RUN_DRAIN,  /* the ring is masked: has anything come? */
+	RUN_HALT,   /* the ring is masked, and a vCPU halts while others may run */
+	RUN_DRAIN,  /* the ring is masked, and nobody will look at it soon */
 };
 
 /*

@@ -253,19 +253,29 @@ void vmbus_drain_later(struct vmbus_channel *ch)
 	const struct vm *vm = ch->bus->vm;
 
 	vmbus_look_later(ch);
-	/* One that sleeps now has put nothing into the ring. */
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		if (__atomic_load_n(&vm->vcpus[i]->state, __ATOMIC_RELAXED) == VCPU_RUNNABLE) {
-			vcpu_request_idle(vm->vcpus[i]);
-		}
+		vcpu_request_idle(vm->vcpus[i]);
 	}
 }
 
-static void drain(void *arg)
+bool vmbus_guest_runs(const struct vmbus *bus)
 {
-	struct vmbus *bus = arg;
+	for (unsigned i = 0; i < bus->vm->n_vcpus; i++) {
+		if (__atomic_load_n(&bus->vm->vcpus[i]->state, __ATOMIC_RELAXED) == VCPU_RUNNABLE) {
+			return true;
+		}
+	}
+	return false;
+}
 
-	run_all(bus, __atomic_exchange_n(&bus->masked, 0, __ATOMIC_SEQ_CST), RUN_DRAIN);
+static void drain(struct vmbus *bus, enum run_why why)
+{
+	run_all(bus, __atomic_exchange_n(&bus->masked, 0, __ATOMIC_SEQ_CST), why);
+}
+
+static void drain_by_timer(void *arg)
+{
+	drain(arg, RUN_DRAIN);
 }
 
 /* Where its interrupts go, its work is best done. */
@@ -308,6 +318,17 @@ void vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
 	request_serve(ch);
 }
 
+/* It looks again when it halts the next time, not now; if it does not halt, as soon as it has seen
+ * its interrupt. */
+static void sleep_on(struct vcpu *vcpu)
+{
+	uint64_t requests = __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED);
+
+	if ((requests & VCPU_IDLE_REQUESTS) && !(requests & VCPU_EVENT_REQUESTS)) {
+		__atomic_fetch_and(&vcpu->requests, ~VCPU_IDLE_REQUESTS, __ATOMIC_SEQ_CST);
+	}
+}
+
 static void serve(struct vcpu *vcpu)
 {
 	struct vmbus *bus = vmbus_of(vcpu->vm);
@@ -322,10 +343,11 @@ static void serve(struct vcpu *vcpu)
 	if (!__atomic_load_n(&bus->masked, __ATOMIC_RELAXED)) {
 		return;
 	}
-	if (vcpu->state == VCPU_HALTED) {
-		drain(bus);
-	} else if (vcpu->state == VCPU_RUNNABLE) {
+	if (vcpu->state == VCPU_RUNNABLE) {
 		vcpu_request_idle(vcpu);
+	} else if (vcpu->state == VCPU_HALTED) {
+		drain(bus, RUN_HALT);
+		sleep_on(vcpu);
 	}
 }
 
@@ -448,7 +470,7 @@ int vmbus_attach(struct vm *vm, void *memory, uint32_t max_version)
 	bus->vm = vm;
 	vmbus_server_init(&bus->server, &server_ops, bus, &vm->mem, vm->n_vcpus, max_version,
 	        bus->gpadl_pool);
-	vm_timer_init(&bus->timer, vm, drain, bus);
+	vm_timer_init(&bus->timer, vm, drain_by_timer, bus);
 	for (unsigned i = 0; !err && i < ARRAY_SIZE(ports); i++) {
 		err = synic_port_add(vm, ports[i].first, ports[i].last, &ports[i].ops, bus);
 	}

@@ -59,6 +59,8 @@ void vmbus_interrupt(const struct vmbus_channel *ch);
 void vmbus_drain_later(struct vmbus_channel *ch);
 /* The same, but not when a vCPU halts: it may come to nothing again and again. */
 void vmbus_look_later(struct vmbus_channel *ch);
+/* Does any vCPU run, or wait for a CPU? */
+bool vmbus_guest_runs(const struct vmbus *bus);
 /* channel_kick(), channel_add_sub() */
 void vmbus_kick(struct vmbus_channel *ch);
 void vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);

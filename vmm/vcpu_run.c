@@ -50,9 +50,6 @@ static bool serve_requests(struct vcpu *vcpu)
 	if (req & BIT64(VCPU_REQ_SIPI)) {
 		vcpu_sipi(vcpu, (uint8_t)__atomic_load_n(&vcpu->sipi_vector, __ATOMIC_RELAXED));
 	}
-	if (req & (BIT64(VCPU_REQ_PV) | BIT64(VCPU_REQ_PV_IDLE))) {
-		vcpu->vm->pv->serve(vcpu);
-	}
 	if (req & BIT64(VCPU_REQ_TIMER)) {
 		vcpu_timers_serve(vcpu);
 	}
@@ -67,6 +64,10 @@ static bool serve_requests(struct vcpu *vcpu)
 	if (vcpu->state == VCPU_HALTED && event_wakes(vcpu)) {
 		vcpu->state = VCPU_RUNNABLE;
 		vcpu->stats.halted_ticks += clock_tsc() - vcpu->halted_tsc;
+	}
+	/* Now that it is known whether it sleeps. */
+	if (req & (BIT64(VCPU_REQ_PV) | BIT64(VCPU_REQ_PV_IDLE))) {
+		vcpu->vm->pv->serve(vcpu);
 	}
 	return vcpu->state == VCPU_RUNNABLE && !(req & BIT64(VCPU_REQ_YIELD));
 }
