@@ -122,17 +122,23 @@ static int create_interface(struct vm *vm)
 	return memory ? hv_attach(vm, memory) : -ENOMEM;
 }
 
-/* The bus of synthetic devices, for VMs whose interface can carry it. */
+/* The bus of synthetic devices, and what is on it. */
 static int create_bus(struct vm *vm)
 {
-	const uint32_t needs = BIT(HV_SYNIC) | BIT(HV_POST) | BIT(HV_SIGNAL);
+	struct guest_services *services;
 	void *memory;
+	int err;
 
-	if (!vm->config->hyperv || (vm->config->hv_features & needs) != needs) {
+	if (vm->config->vmbus == 0) {
 		return 0;
 	}
 	memory = page_alloc(vmbus_memory_pages(), PAGE_SIZE);
-	return memory ? vmbus_attach(vm, memory, VMBUS_VERSION_MAX) : -ENOMEM;
+	services = page_alloc((sizeof(*services) + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
+	if (!memory || !services) {
+		return -ENOMEM;
+	}
+	err = vmbus_attach(vm, memory, vm->config->vmbus);
+	return err ? err : guest_services_attach(services, vmbus_of(vm), vm);
 }
 
 /* Integration services and a keyboard, for VMs with a bus. */
