@@ -122,23 +122,16 @@ static int create_interface(struct vm *vm)
 	return memory ? hv_attach(vm, memory) : -ENOMEM;
 }
 
-/* The bus of synthetic devices, and what is on it. */
+/* The bus of synthetic devices. */
 static int create_bus(struct vm *vm)
 {
-	struct guest_services *services;
 	void *memory;
-	int err;
 
 	if (vm->config->vmbus == 0) {
 		return 0;
 	}
 	memory = page_alloc(vmbus_memory_pages(), PAGE_SIZE);
-	services = page_alloc((sizeof(*services) + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
-	if (!memory || !services) {
-		return -ENOMEM;
-	}
-	err = vmbus_attach(vm, memory, vm->config->vmbus);
-	return err ? err : guest_services_attach(services, vmbus_of(vm), vm);
+	return memory ? vmbus_attach(vm, memory, vm->config->vmbus) : -ENOMEM;
 }
 
 /* Integration services and a keyboard, for VMs with a bus. */
