@@ -76,13 +76,11 @@ static struct hv_call_result flush(
 	return (struct hv_call_result){.status = HV_STATUS_SUCCESS, .reps = args->rep_count};
 }
 
-/* The registers that name a call: control, input address, and the stack, which in an interrupt
- * handler is another part of it, or another one. */
-static uint64_t call_key(struct vcpu *vcpu, uint64_t vps)
+/* What tells two calls apart: control word, input, and the stack, which in an interrupt handler is
+ * another part of it, or another one. */
+static uint64_t call_key(struct vcpu *vcpu, uint64_t vps, const struct hv_call_args *args)
 {
-	uint64_t key = vcpu->gpr[REG_RCX] * 31 + vcpu->gpr[REG_RDX];
-
-	return (key * 31 + vcpu_reg_get(vcpu, REG_RSP)) * 31 + vps;
+	return (args->name * 31 + vcpu_reg_get(vcpu, REG_RSP)) * 31 + vps;
 }
 
 static struct hv_call_result refuse(enum hv_status status)
@@ -101,7 +99,7 @@ struct hv_call_result hv_call_flush(struct vcpu *vcpu, const struct hv_call_args
 	if (!(in->flags & HV_FLUSH_ALL_PROCESSORS)) {
 		vps &= in->processor_mask;
 	}
-	return flush(vcpu, vps, call_key(vcpu, vps), args);
+	return flush(vcpu, vps, call_key(vcpu, vps, args), args);
 }
 
 struct hv_call_result hv_call_flush_ex(struct vcpu *vcpu, const struct hv_call_args *args)
@@ -120,5 +118,5 @@ struct hv_call_result hv_call_flush_ex(struct vcpu *vcpu, const struct hv_call_a
 			return refuse(status);
 		}
 	}
-	return flush(vcpu, vps, call_key(vcpu, vps), args);
+	return flush(vcpu, vps, call_key(vcpu, vps, args), args);
 }

@@ -142,6 +142,7 @@ static enum hv_status fetch_input(struct vcpu *vcpu, const struct hv_call_row *r
 	if (status == HV_STATUS_SUCCESS && out_len > 0) {
 		status = check_block(c->output, out_len);
 	}
+	args->name = c->control * 31 + c->input;
 	args->input = buf;
 	args->var = (const uint64_t *)(buf + row->header_len);
 	args->list = buf + head;

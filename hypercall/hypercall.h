@@ -21,6 +21,7 @@ struct hv_call_args {
 	uint32_t rep_start;   /* elements [rep_start, rep_count) are to be done */
 	uint32_t rep_count;   /* 0 = a simple call */
 	const uint8_t *list;  /* input element 0 */
+	uint64_t name;        /* of control word and input: the same when it is executed again */
 	uint8_t *output;      /* output, or output element 0; NULL = none */
 };
 
