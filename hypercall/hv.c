@@ -77,6 +77,8 @@ static void vcpu_reset_pv(struct vcpu *vcpu, bool power_on)
 
 	/* The flush call that it was in, if it was, is not executed again. */
 	hv->flush_waits = 0;
+	hv->remote.name = 0;
+	hv->lives++;
 	if (!power_on) {
 		return;
 	}

@@ -53,6 +53,18 @@ struct hv_start {
 	struct hv_vp_context context; /* as call */
 };
 
+/* Registers of another VP, read or written by that one's CPU for the one who asks: hv_regs.c. */
+#define HV_REMOTE_REGS 16U
+struct hv_remote {
+	uint32_t state;        /* [a] hv_regs.c: a phase; all below is the other CPU's meanwhile */
+	struct vcpu_call call; /* until its fn has begun */
+	struct hv_register_assoc regs[HV_REMOTE_REGS];
+	uint32_t n, done; /* of regs: asked for, and how many went well */
+	bool set;
+	enum hv_status status; /* of the one behind those that went well */
+	uint64_t name;         /* (v) which call asked; 0 = none any more */
+};
+
 /* One vCPU's. VP index = vcpu->index. */
 struct hv_vcpu {
 	struct vcpu *vcpu;    /* (c) */
@@ -65,8 +77,10 @@ struct hv_vcpu {
 	uint64_t flush_waits;         /* (v) VPs that a flush call still waits for */
 	uint64_t flush_key;           /* (v) which call that was */
 	struct hv_start start;        /* hv_start.c */
-	uint8_t call_buf[4096];       /* (v) a hypercall's input, copied once */
-	uint8_t call_out[4096];       /* (v) its output, before it is copied out */
+	uint32_t lives; /* (v) INITs so far: an older life's questions are not this one's */
+	struct hv_remote remote;
+	uint8_t call_buf[4096]; /* (v) a hypercall's input, copied once */
+	uint8_t call_out[4096]; /* (v) its output, before it is copied out */
 };
 
 static inline struct hv_vm *hv_vm(const struct vm *vm)

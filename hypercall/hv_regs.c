@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A VP reads and writes its own registers by number. Another's are in its processor, or change
- * while it runs: INVALID_VP_STATE.
+ * A VP reads and writes registers by number: its own at once; another's by that one's CPU, some at
+ * a time, while the call is executed again until they are there.
  *
  * What can be written is what needs no check that the instruction would not make: general registers
  * and synthetic ones. Control registers have their own instructions.
@@ -12,6 +12,8 @@
 #include "hypercall/hypercall.h"
 #include "vmm/cr.h"
 #include "vmm/vm_clock.h"
+
+enum phase { IDLE, ASKED, ANSWERED };
 
 /* Those that are MSRs, too. */
 static const struct {
@@ -134,45 +136,132 @@ static enum hv_status set_register(
 	                                      : HV_STATUS_INVALID_PARAMETER;
 }
 
-/* The caller itself, or why not. */
-static enum hv_status check_vp(struct vcpu *vcpu, const struct hv_call_args *args)
+/* --- one VP's, on its own CPU --- */
+
+static enum hv_status get_one(struct vcpu *vcpu, uint32_t name, union hv_register_value *value)
+{
+	*value = (union hv_register_value){.words = {0, 0}};
+	return get_register(vcpu, name, value) ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_PARAMETER;
+}
+
+/* vcpu_call() */
+static void serve_remote(struct vcpu *vcpu, void *arg)
+{
+	struct hv_remote *r = arg;
+
+	r->status = HV_STATUS_SUCCESS;
+	for (r->done = 0; r->done < r->n; r->done++) {
+		struct hv_register_assoc *reg = &r->regs[r->done];
+
+		r->status = r->set ? set_register(vcpu, reg->name, &reg->value)
+		                   : get_one(vcpu, reg->name, &reg->value);
+		if (r->status != HV_STATUS_SUCCESS) {
+			break;
+		}
+	}
+	__atomic_store_n(&r->state, ANSWERED, __ATOMIC_RELEASE);
+}
+
+/* --- the caller's side --- */
+
+static uint32_t name_of(const struct hv_call_args *args, uint32_t i, bool set)
+{
+	return set ? ((const struct hv_register_assoc *)args->list)[i].name
+	           : ((const uint32_t *)args->list)[i];
+}
+
+/* How many are asked for at a time. */
+static uint32_t some_of(const struct hv_call_args *args)
+{
+	uint32_t left = args->rep_count - args->rep_start;
+
+	return left < HV_REMOTE_REGS ? left : HV_REMOTE_REGS;
+}
+
+/* If somebody else wants something of that VP, later. */
+static void ask(struct hv_remote *r, struct vcpu *target, const struct hv_call_args *args, bool set)
+{
+	const struct hv_register_assoc *list = (const struct hv_register_assoc *)args->list;
+
+	r->n = some_of(args);
+	r->set = set;
+	for (uint32_t i = 0; i < r->n; i++) {
+		r->regs[i].name = name_of(args, args->rep_start + i, set);
+		if (set) {
+			r->regs[i].value = list[args->rep_start + i].value;
+		}
+	}
+	r->name = args->name;
+	r->call = (struct vcpu_call){.fn = serve_remote, .arg = r};
+	__atomic_store_n(&r->state, ASKED, __ATOMIC_RELAXED);
+	if (!vcpu_call(target, &r->call)) {
+		__atomic_store_n(&r->state, IDLE, __ATOMIC_RELAXED);
+	}
+}
+
+/* Not finished, or with more to come, the call is executed again. */
+static struct hv_call_result of_another(
+        struct vcpu *vcpu, struct vcpu *target, const struct hv_call_args *args, bool set)
+{
+	struct hv_remote *r = &hv_vcpu(vcpu)->remote;
+	struct hv_call_result result = {.reps = args->rep_start, .again = true};
+	uint32_t state = __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+
+	if (state == ASKED) {
+		return result;
+	}
+	/* An answer to another call - an interrupt handler's, an earlier life's - is no use. */
+	if (state == IDLE || r->name != args->name || r->n != some_of(args) || r->set != set) {
+		ask(r, target, args, set);
+		return result;
+	}
+	r->state = IDLE;
+	for (uint32_t i = 0; i < r->done && !set; i++) {
+		((union hv_register_value *)args->output)[result.reps + i] = r->regs[i].value;
+	}
+	result.reps += r->done;
+	result.status = r->status;
+	result.again = r->status == HV_STATUS_SUCCESS && result.reps < args->rep_count;
+	return result;
+}
+
+static struct hv_call_result of_self(struct vcpu *vcpu, const struct hv_call_args *args, bool set)
+{
+	const struct hv_register_assoc *list = (const struct hv_register_assoc *)args->list;
+	union hv_register_value *out = (union hv_register_value *)args->output;
+	struct hv_call_result result = {.status = HV_STATUS_SUCCESS, .reps = args->rep_start};
+
+	while (result.reps < args->rep_count) {
+		uint32_t name = name_of(args, result.reps, set);
+
+		result.status = set ? set_register(vcpu, name, &list[result.reps].value)
+		                    : get_one(vcpu, name, &out[result.reps]);
+		if (result.status != HV_STATUS_SUCCESS) {
+			break;
+		}
+		result.reps++;
+	}
+	return result;
+}
+
+static struct hv_call_result registers(struct vcpu *vcpu, const struct hv_call_args *args, bool set)
 {
 	const struct hv_vp_registers_input *in = (const struct hv_vp_registers_input *)args->input;
 	struct vcpu *target;
 	enum hv_status status = hv_call_vp(vcpu, in->partition, in->vtl, in->vp_index, &target);
 
-	if (status == HV_STATUS_SUCCESS && target != vcpu) {
-		status = HV_STATUS_INVALID_VP_STATE;
+	if (status != HV_STATUS_SUCCESS) {
+		return (struct hv_call_result){.status = status, .reps = args->rep_start};
 	}
-	return status;
+	return target == vcpu ? of_self(vcpu, args, set) : of_another(vcpu, target, args, set);
 }
 
 struct hv_call_result hv_call_get_registers(struct vcpu *vcpu, const struct hv_call_args *args)
 {
-	struct hv_call_result result = {.status = check_vp(vcpu, args), .reps = args->rep_start};
-
-	for (; result.status == HV_STATUS_SUCCESS && result.reps < args->rep_count; result.reps++) {
-		union hv_register_value *out =
-		        (union hv_register_value *)args->output + result.reps;
-
-		*out = (union hv_register_value){.words = {0, 0}};
-		if (!get_register(vcpu, ((const uint32_t *)args->list)[result.reps], out)) {
-			result.status = HV_STATUS_INVALID_PARAMETER;
-			break;
-		}
-	}
-	return result;
+	return registers(vcpu, args, false);
 }
 
 struct hv_call_result hv_call_set_registers(struct vcpu *vcpu, const struct hv_call_args *args)
 {
-	const struct hv_register_assoc *list = (const struct hv_register_assoc *)args->list;
-	struct hv_call_result result = {.status = check_vp(vcpu, args), .reps = args->rep_start};
-
-	while (result.status == HV_STATUS_SUCCESS && result.reps < args->rep_count) {
-		result.status =
-		        set_register(vcpu, list[result.reps].name, &list[result.reps].value);
-		result.reps += result.status == HV_STATUS_SUCCESS;
-	}
-	return result;
+	return registers(vcpu, args, true);
 }

@@ -13,10 +13,13 @@
 #include "vmm/cr.h"
 #include "vmm/event.h"
 
-/* state: a phase, and above it the index of the VP that asked. */
+/* state: a phase, and above it who asked: a VP's index, and which of its lives, so that what it
+ * asked before an INIT is not answered to it after that. */
 enum phase { IDLE, ASKED, STARTED, REFUSED };
 #define PHASE 0xffU
 #define ASKER_SHIFT 8
+#define LIFE_SHIFT 16
+_Static_assert(MAX_VCPUS <= 1U << (LIFE_SHIFT - ASKER_SHIFT), "an asker's index");
 
 #define RFLAGS_RESERVED (~0x3f7fd7ULL)
 #define RFLAGS_ONE 2ULL
@@ -202,7 +205,7 @@ static struct hv_call_result ask(
 struct hv_call_result hv_call_start_vp(struct vcpu *vcpu, const struct hv_call_args *args)
 {
 	const struct hv_start_input *in = (const struct hv_start_input *)args->input;
-	uint32_t asker = vcpu->index << ASKER_SHIFT;
+	uint32_t asker = vcpu->index << ASKER_SHIFT | hv_vcpu(vcpu)->lives << LIFE_SHIFT;
 	struct vcpu *target;
 	enum hv_status status = hv_call_vp(vcpu, in->partition, in->vtl, in->vp_index, &target);
 	uint32_t state;

@@ -232,7 +232,7 @@ static __attribute__((noinline)) enum exit_action any_form(struct vcpu *vcpu)
 		result = row->fn(vcpu, &args);
 		result.status = store_output(vcpu, row, &c, &args, &result);
 	}
-	if (result.again) {
+	if (result.again && result.status == HV_STATUS_SUCCESS) {
 		write_control(vcpu, &c, result.reps);
 		return ACT_RESUME;
 	}

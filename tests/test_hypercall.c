@@ -630,7 +630,6 @@ static const struct {
 	enum hv_status status;
 } others[] = {
         {{0, HV_VP_SELF, 0, {0}}, HV_STATUS_INVALID_PARTITION_ID},
-        {{HV_PARTITION_SELF, 1, 0, {0}}, HV_STATUS_INVALID_VP_STATE},
         {{HV_PARTITION_SELF, 2, 0, {0}}, HV_STATUS_INVALID_VP_INDEX},
         {{HV_PARTITION_SELF, ~0U, 0, {0}}, HV_STATUS_INVALID_VP_INDEX},
         {{HV_PARTITION_SELF, HV_VP_SELF, 0x11, {0}}, HV_STATUS_INVALID_PARAMETER},
@@ -643,6 +642,126 @@ START_TEST(registers_of_others)
 	get.names[0] = set.list[0].name = HV_REG_RAX;
 	ck_assert_uint_eq(get_registers(1), others[_i].status);
 	ck_assert_uint_eq(set_registers(1), others[_i].status);
+}
+END_TEST
+
+/* What a VP's CPU does before it enters the guest. */
+static void serve_call(struct vcpu *other)
+{
+	struct vcpu_call *c = other->call;
+
+	ck_assert_ptr_nonnull(c);
+	other->call = NULL;
+	c->fn(other, c->arg);
+}
+
+static struct {
+	struct hv_vp_registers_input head;
+	uint32_t names[40];
+} get_many;
+
+/* Another's, by its own CPU; some at a time, and executed again until all are there. */
+START_TEST(read_registers_of_another)
+{
+	struct vcpu *other = vm->vcpus[1];
+	unsigned rounds = 0;
+
+	get_many.head =
+	        (struct hv_vp_registers_input){.partition = HV_PARTITION_SELF, .vp_index = 1};
+	for (unsigned i = 0; i < 40; i++) {
+		get_many.names[i] = i == 39 ? 0xdead : HV_REG_RAX + REG_R8 + i % 8;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		other->gpr[REG_R8 + i] = 0x4000 + i;
+		vcpu->gpr[REG_R8 + i] = 0x5000 + i;
+	}
+	put(INPUT, &get_many, sizeof(get_many));
+	ck_assert_int_eq(go(HV_CALL_GET_VP_REGISTERS | REPS(0, 40), INPUT, OUTPUT), ACT_RESUME);
+	for (; hv_hypercall(vcpu) == ACT_RESUME; rounds++) {
+		ck_assert_uint_lt(rounds, 10);
+		if (other->call) {
+			serve_call(other);
+		}
+	}
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 39ULL << 32 | HV_STATUS_INVALID_PARAMETER);
+	for (unsigned i = 0; i < 39; i++) {
+		ck_assert_uint_eq(output(i).low, 0x4000 + i % 8);
+	}
+}
+END_TEST
+
+START_TEST(write_registers_of_another)
+{
+	struct vcpu *other = vm->vcpus[1];
+
+	set.head = (struct hv_vp_registers_input){.partition = HV_PARTITION_SELF, .vp_index = 1};
+	set.list[0].name = HV_REG_RAX + REG_R12;
+	set.list[0].value.low = 0x1313;
+	set.list[1].name = HV_REG_SINT0 + 2;
+	set.list[1].value.low = 0xf3;
+	put(INPUT, &set, sizeof(set));
+	ck_assert_int_eq(go(HV_CALL_SET_VP_REGISTERS | REPS(0, 2), INPUT, 0), ACT_RESUME);
+	ck_assert_uint_ne(other->gpr[REG_R12], 0x1313);
+	serve_call(other);
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 2ULL << 32);
+	ck_assert_uint_eq(other->gpr[REG_R12], 0x1313);
+	ck_assert_uint_eq(rd(other, HV_MSR_SINT0 + 2), 0xf3);
+	ck_assert_uint_eq(rd(vcpu, HV_MSR_SINT0 + 2), HV_SINT_RESET);
+	/* Control registers have their instructions, here too. */
+	set.list[1].name = HV_REG_CR3;
+	put(INPUT, &set, sizeof(set));
+	ck_assert_int_eq(go(HV_CALL_SET_VP_REGISTERS | REPS(1, 2), INPUT, 0), ACT_RESUME);
+	serve_call(other);
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 1ULL << 32 | HV_STATUS_ACCESS_DENIED);
+}
+END_TEST
+
+START_TEST(registers_while_others_want_it)
+{
+	struct vcpu *other = vm->vcpus[1];
+	struct vcpu_call busy = {0};
+
+	get.head = (struct hv_vp_registers_input){.partition = HV_PARTITION_SELF, .vp_index = 1};
+	get.names[0] = HV_REG_RAX + REG_R12;
+	get.names[1] = HV_REG_RAX + REG_R13;
+	other->gpr[REG_R12] = 12;
+	other->gpr[REG_R13] = 13;
+	put(INPUT, &get, sizeof(get));
+	/* The monitor looks at it. */
+	ck_assert(vcpu_call(other, &busy));
+	ck_assert_int_eq(go(HV_CALL_GET_VP_REGISTERS | REPS(0, 1), INPUT, OUTPUT), ACT_RESUME);
+	ck_assert_ptr_eq(other->call, &busy);
+	other->call = NULL;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_RESUME);
+	/* An interrupt handler asks, too: each gets its own. */
+	ck_assert_int_eq(go(HV_CALL_GET_VP_REGISTERS | REPS(0, 2), INPUT, OUTPUT), ACT_RESUME);
+	serve_call(other);
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_RESUME);
+	serve_call(other);
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 2ULL << 32);
+	ck_assert_uint_eq(output(1).low, 13);
+	ck_assert_int_eq(go(HV_CALL_GET_VP_REGISTERS | REPS(0, 1), INPUT, OUTPUT), ACT_RESUME);
+	/* INIT, and the same call in the next life: not the old answer. */
+	serve_call(other);
+	other->gpr[REG_R12] = 0x1212;
+	vm->pv->vcpu_reset(vcpu, false);
+	ck_assert_int_eq(go(HV_CALL_GET_VP_REGISTERS | REPS(0, 1), INPUT, OUTPUT), ACT_RESUME);
+	serve_call(other);
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(output(0).low, 0x1212);
+	/* The same while it is being answered. */
+	ck_assert_int_eq(go(HV_CALL_GET_VP_REGISTERS | REPS(0, 1), INPUT, OUTPUT), ACT_RESUME);
+	vm->pv->vcpu_reset(vcpu, false);
+	ck_assert_int_eq(go(HV_CALL_GET_VP_REGISTERS | REPS(0, 1), INPUT, OUTPUT), ACT_RESUME);
+	serve_call(other);
+	other->gpr[REG_R12] = 0x1313;
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_RESUME);
+	serve_call(other);
+	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
+	ck_assert_uint_eq(output(0).low, 0x1313);
 }
 END_TEST
 
@@ -712,16 +831,6 @@ static enum exit_action start_vp(const struct hv_start_input *in)
 	return go(HV_CALL_START_VP, INPUT, 0);
 }
 
-/* What the other's CPU does before it enters the guest. */
-static void serve_call(struct vcpu *other)
-{
-	struct vcpu_call *c = other->call;
-
-	ck_assert_ptr_nonnull(c);
-	other->call = NULL;
-	c->fn(other, c->arg);
-}
-
 START_TEST(start_a_vp)
 {
 	struct vcpu *other = waiting_vp();
@@ -770,6 +879,27 @@ START_TEST(start_while_others_want_it)
 	serve_call(other);
 	ck_assert_int_eq(hv_hypercall(vcpu), ACT_SKIP);
 	ck_assert_uint_ne(vcpu->gpr[REG_RAX], HV_STATUS_SUCCESS);
+}
+END_TEST
+
+/* What a VP asked before its INIT is not answered to it after that. */
+START_TEST(start_by_one_that_gets_init)
+{
+	struct vcpu *other = waiting_vp();
+
+	ck_assert_int_eq(start_vp(&long_mode), ACT_RESUME);
+	serve_call(other);
+	ck_assert_int_eq(other->state, VCPU_RUNNABLE);
+	vm->pv->vcpu_reset(vcpu, false);
+	waiting_vp();
+	ck_assert_int_eq(start_vp(&long_mode), ACT_RESUME);
+	ck_assert_int_eq(other->state, VCPU_WAIT_SIPI);
+	/* Again, before the answer: it is another's question now. */
+	vm->pv->vcpu_reset(vcpu, false);
+	ck_assert_int_eq(start_vp(&long_mode), ACT_SKIP);
+	ck_assert_uint_eq(vcpu->gpr[REG_RAX], HV_STATUS_INVALID_VP_STATE);
+	serve_call(other);
+	ck_assert_int_eq(other->state, VCPU_RUNNABLE);
 }
 END_TEST
 
@@ -842,7 +972,10 @@ UNIT_MAIN("hypercall", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, read_registers); tcase_add_test(tc, control_registers);
           tcase_add_test(tc, registers_there_are_not); tcase_add_test(tc, write_registers);
           tcase_add_loop_test(tc, registers_of_others, 0, ARRAY_SIZE(others));
-          tcase_add_test(tc, vp_index_by_apic_id); tcase_add_test(tc, start_a_vp);
+          tcase_add_test(tc, vp_index_by_apic_id); tcase_add_test(tc, read_registers_of_another);
+          tcase_add_test(tc, write_registers_of_another);
+          tcase_add_test(tc, registers_while_others_want_it);
+          tcase_add_test(tc, start_by_one_that_gets_init); tcase_add_test(tc, start_a_vp);
           tcase_add_test(tc, start_while_others_want_it);
           tcase_add_test(tc, start_with_bad_control_registers);
           tcase_add_test(tc, start_with_a_bad_context);)

@@ -151,7 +151,11 @@ TEST(call_registers)
 	CHECK_EQ(out[2].segment.attributes & 0x2000, 0x2000); /* 64-bit code */
 	in->head.vp_index = 1;
 	CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 3), INPUT_PAGE, OUTPUT_PAGE),
-	        HV_STATUS_INVALID_VP_STATE);
+	        3ULL << 32);
+	CHECK_EQ(out[1].low, 1);
+	in->head.vp_index = 2;
+	CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 3), INPUT_PAGE, OUTPUT_PAGE),
+	        HV_STATUS_INVALID_VP_INDEX);
 }
 
 TEST(call_vp_index)
