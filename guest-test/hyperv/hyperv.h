@@ -13,7 +13,7 @@
 #define OUTPUT_PAGE 0x403000ULL
 #define MESSAGE_PAGE 0x404000ULL
 #define EVENT_PAGE 0x405000ULL
-#define ODD_PAGE 0x406000ULL
+#define ODD_PAGE 0x406000ULL /* two more: calls32.asm */
 
 #define OS_ID (0x81ULL << 56 | 1)
 
