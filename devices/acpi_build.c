@@ -14,6 +14,10 @@ static const uint8_t dsdt[] = {
 #include "gen/dsdt_aml.h"
 };
 
+static const uint8_t ssdt_vmbus[] = {
+#include "gen/ssdt_vmbus_aml.h"
+};
+
 #define PACKED __attribute__((packed))
 
 struct PACKED acpi_rsdp {
@@ -307,32 +311,48 @@ static uint64_t put_facs(struct layout *l)
 	return at;
 }
 
+/* As iasl has made and summed it. */
+static uint64_t put_aml(struct layout *l, const uint8_t *aml, uint64_t len)
+{
+	uint64_t at = place(l, len, 16);
+
+	put(l, at, aml, len);
+	return at;
+}
+
+/* FADT, MADT, and with a VMBus its SSDT. */
+#define TABLES_MAX 3U
+
 int acpi_build(struct guest_mem *mem, gpa_t base, uint64_t len, const struct acpi_info *info)
 {
 	struct layout l = {.mem = mem, .next = base.v, .end = base.v + len};
 	struct acpi_rsdp rsdp = {.revision = 2, .length = sizeof(rsdp)};
 	struct PACKED {
 		struct acpi_header header;
-		uint32_t entries[2];
+		uint32_t entries[TABLES_MAX];
 	} rsdt = {.header = header("RSDT", 1)};
 	struct PACKED {
 		struct acpi_header header;
-		uint64_t entries[2];
+		uint64_t entries[TABLES_MAX];
 	} xsdt = {.header = header("XSDT", 1)};
 	uint64_t rsdp_at = place(&l, sizeof(rsdp), 16);
 	uint64_t facs_at = put_facs(&l);
-	uint64_t dsdt_at = place(&l, sizeof(dsdt), 16);
+	uint64_t dsdt_at = put_aml(&l, dsdt, sizeof(dsdt));
+	unsigned n = 0;
 
-	put(&l, dsdt_at, dsdt, sizeof(dsdt)); /* iasl has summed it */
-	xsdt.entries[0] = put_fadt(&l, info, facs_at, dsdt_at);
-	xsdt.entries[1] = put_madt(&l, info);
-	for (unsigned i = 0; i < ARRAY_SIZE(rsdt.entries); i++) {
+	xsdt.entries[n++] = put_fadt(&l, info, facs_at, dsdt_at);
+	xsdt.entries[n++] = put_madt(&l, info);
+	if (info->vmbus) {
+		xsdt.entries[n++] = put_aml(&l, ssdt_vmbus, sizeof(ssdt_vmbus));
+	}
+	for (unsigned i = 0; i < n; i++) {
 		rsdt.entries[i] = (uint32_t)xsdt.entries[i];
 	}
 	memcpy(rsdp.signature, "RSD PTR ", sizeof(rsdp.signature));
 	memcpy(rsdp.oem_id, "CANDEL", sizeof(rsdp.oem_id));
-	rsdp.rsdt = (uint32_t)put_table(&l, &rsdt.header, sizeof(rsdt));
-	rsdp.xsdt = put_table(&l, &xsdt.header, sizeof(xsdt));
+	rsdp.rsdt = (uint32_t)put_table(
+	        &l, &rsdt.header, sizeof(rsdt.header) + n * sizeof(rsdt.entries[0]));
+	rsdp.xsdt = put_table(&l, &xsdt.header, sizeof(xsdt.header) + n * sizeof(xsdt.entries[0]));
 	rsdp.checksum = checksum(&rsdp, 20);
 	rsdp.ext_checksum = checksum(&rsdp, sizeof(rsdp));
 	put(&l, rsdp_at, &rsdp, sizeof(rsdp));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes a VM's ACPI tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT.
+ * Writes a VM's ACPI tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, and an SSDT for a VMBus.
  * Specs: [ACPI] 6.5, "ACPI Software Programming Model".
  */
 #ifndef DEVICES_ACPI_BUILD_H
@@ -22,6 +22,7 @@ struct acpi_info {
 	uint8_t acpi_enable, acpi_disable; /* values for the SMI port */
 	uint16_t reset_port;
 	uint8_t reset_value;
+	bool vmbus; /* there is one */
 };
 
 /*

@@ -101,6 +101,7 @@ static int write_tables(struct vm *vm)
 	        .acpi_disable = PM_SMI_ACPI_DISABLE,
 	        .reset_port = PLAT_RESET_CONTROL,
 	        .reset_value = RESET_CONTROL_VALUE,
+	        .vmbus = vm->bus_ops != NULL,
 	};
 	struct smbios_info smbios = {
 	        .strings = vm->config->smbios,

@@ -39,6 +39,9 @@
 #define PLAT_VGA_BASE 0x000a0000
 #define PLAT_VGA_LAST 0x000bffff
 #define PLAT_VGA_LEN 0x00020000
+#define PLAT_VMBUS_WINDOW 0xd0000000 /* for devices on the VMBus; none answers yet */
+#define PLAT_VMBUS_WINDOW_LAST 0xdfffffff
+#define PLAT_VMBUS_WINDOW_LEN 0x10000000
 #define PLAT_PCI_WINDOW 0xe0000000
 #define PLAT_PCI_WINDOW_LAST 0xfebfffff
 #define PLAT_PCI_WINDOW_LEN 0x1ec00000

@@ -108,6 +108,35 @@ START_TEST(tables_chain)
 }
 END_TEST
 
+static bool contains(const uint8_t *table_at, size_t len, const void *what, size_t n)
+{
+	for (size_t i = 0; i + n <= len; i++) {
+		if (memcmp(table_at + i, what, n) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+START_TEST(a_vmbus_has_a_table_of_its_own)
+{
+	size_t len, aml;
+
+	info.vmbus = true;
+	build();
+	info.vmbus = false;
+	const uint8_t *rsdt = table(le(area + 16, 4), "RSDT", &len);
+	ck_assert_uint_eq(len, 36 + 12);
+	const uint8_t *xsdt = table(le(area + 24, 8), "XSDT", &len);
+	ck_assert_uint_eq(len, 36 + 24);
+	ck_assert_uint_eq(le(rsdt + 44, 4), le(xsdt + 52, 8));
+	const uint8_t *ssdt = table(le(xsdt + 52, 8), "SSDT", &aml);
+	/* The name Linux and Windows look for, and the window in the device above it. */
+	ck_assert(contains(ssdt, aml, "\x0dVMBUS", 7));
+	ck_assert(contains(ssdt, aml, "\x00\x00\x00\xd0\xff\xff\xff\xdf", 8));
+}
+END_TEST
+
 /* [ACPI] "FADT Format": offset, width, value. */
 static const struct {
 	uint8_t offset, width;
@@ -250,7 +279,7 @@ START_TEST(room)
 END_TEST
 
 UNIT_MAIN("acpi_build", tcase_add_checked_fixture(tc, setup, NULL);
-          tcase_add_test(tc, tables_chain);
+          tcase_add_test(tc, tables_chain); tcase_add_test(tc, a_vmbus_has_a_table_of_its_own);
           tcase_add_loop_test(tc, fadt, 0, ARRAY_SIZE(fadt_fields));
           tcase_add_test(tc, facs_and_dsdt); tcase_add_loop_test(tc, madt, 0, 3);
           tcase_add_test(tc, room);)
