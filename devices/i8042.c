@@ -339,6 +339,21 @@ void i8042_key(struct i8042 *k, uint8_t code, bool extended, bool down)
 	spin_unlock(&k->lock);
 }
 
+bool i8042_type(struct i8042 *k, uint8_t set1, bool extended, bool down)
+{
+	uint8_t code = i8042_set2(set1);
+	bool room;
+
+	spin_lock(&k->lock);
+	room = kbd_has_room(&k->s.kbd, extended, down);
+	if (room && code) {
+		kbd_key(&k->s.kbd, code, extended, down);
+		refill_locked(k);
+	}
+	spin_unlock(&k->lock);
+	return room;
+}
+
 void i8042_mouse_move(struct i8042 *k, int dx, int dy, int dz, unsigned buttons)
 {
 	spin_lock(&k->lock);

@@ -80,6 +80,12 @@ void i8042_dump(const struct i8042 *k, struct out *out);
 void i8042_key(struct i8042 *k, uint8_t code, bool extended, bool down);
 
 /*
+ * The same by the code that a guest sees with translation on, of set 1. false = no room for all of
+ * it now; nothing is lost or overrun. Any CPU.
+ */
+__must_check bool i8042_type(struct i8042 *k, uint8_t set1, bool extended, bool down);
+
+/*
  * The mouse moved, or its buttons (I8042_MOUSE_*) are now these; i8042_mouse_add() says which way
  * is positive. Any CPU.
  */
@@ -88,6 +94,8 @@ void i8042_mouse_move(struct i8042 *k, int dx, int dy, int dz, unsigned buttons)
 /* --- i8042_xlate.c --- */
 /* One byte of the keyboard through translation; false = it was a prefix and gives no byte. */
 bool i8042_xlate(struct i8042_state *s, uint8_t *byte);
+/* The key's code in set 2; 0 = there is no such key. */
+uint8_t i8042_set2(uint8_t set1);
 
 /* --- i8042_kbd.c: the keyboard alone; no lock of its own --- */
 void kbd_reset(struct kbd_state *kbd);
@@ -96,5 +104,6 @@ void kbd_command(struct kbd_state *kbd, uint8_t byte);
 /* The next byte for the controller; false = none. */
 bool kbd_next(struct kbd_state *kbd, uint8_t *byte);
 void kbd_key(struct kbd_state *kbd, uint8_t code, bool extended, bool down);
+bool kbd_has_room(const struct kbd_state *kbd, bool extended, bool down);
 
 #endif

@@ -159,15 +159,18 @@ bool kbd_next(struct kbd_state *kbd, uint8_t *byte)
 	return true;
 }
 
+/* All of a key or none; the last place is for the overrun code. */
+bool kbd_has_room(const struct kbd_state *kbd, bool extended, bool down)
+{
+	return kbd->count + 1U + extended + !down <= KBD_QUEUE - 1;
+}
+
 void kbd_key(struct kbd_state *kbd, uint8_t code, bool extended, bool down)
 {
-	unsigned need = 1U + extended + !down;
-
 	if (!kbd->scanning || kbd->overrun) {
 		return;
 	}
-	/* All of a key or none; the last place is for the overrun code. */
-	if (kbd->count + need > KBD_QUEUE - 1) {
+	if (!kbd_has_room(kbd, extended, down)) {
 		push(kbd, KBD_OVERRUN);
 		kbd->overrun = true;
 		return;

@@ -18,6 +18,12 @@ static const uint8_t xlate_table[128] = {0xff, 0x43, 0x41, 0x3f, 0x3d, 0x3b, 0x3
 #define SET2_BREAK 0xf0U
 #define SET1_BREAK 0x80U
 
+/* The two that are beyond the table. */
+#define SET2_F7 0x83U
+#define SET2_SYSRQ 0x84U
+#define SET1_F7 0x41U
+#define SET1_SYSRQ 0x54U
+
 bool i8042_xlate(struct i8042_state *s, uint8_t *byte)
 {
 	if (!(s->ram[0] & I8042_CTR_XLATE)) {
@@ -29,14 +35,31 @@ bool i8042_xlate(struct i8042_state *s, uint8_t *byte)
 	}
 	if (*byte < ARRAY_SIZE(xlate_table)) {
 		*byte = xlate_table[*byte];
-	} else if (*byte == 0x83) {
-		*byte = 0x41;
-	} else if (*byte == 0x84) {
-		*byte = 0x54;
+	} else if (*byte == SET2_F7) {
+		*byte = SET1_F7;
+	} else if (*byte == SET2_SYSRQ) {
+		*byte = SET1_SYSRQ;
 	}
 	if (s->xlate_break) {
 		*byte |= SET1_BREAK;
 		s->xlate_break = false;
 	}
 	return true;
+}
+
+uint8_t i8042_set2(uint8_t set1)
+{
+	/* Their places in the table belong to no key. */
+	if (set1 == SET1_F7) {
+		return SET2_F7;
+	}
+	if (set1 == SET1_SYSRQ) {
+		return SET2_SYSRQ;
+	}
+	for (uint8_t code = 1; code < ARRAY_SIZE(xlate_table); code++) {
+		if (xlate_table[code] == set1) {
+			return code;
+		}
+	}
+	return 0;
 }

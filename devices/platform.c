@@ -10,6 +10,7 @@
 #include "vmm/lib/err.h"
 #include "vmm/lib/out.h"
 #include "vmm/lib/string.h"
+#include "vmm/vm_guest.h"
 
 /* The DSDT was compiled with these numbers. */
 _Static_assert(PLAT_GSI_PIT == IRQ_GSI_PIT && PLAT_GSI_SCI == IRQ_GSI_SCI, "interrupt lines");
@@ -162,6 +163,13 @@ static void power_button(struct vm *vm)
 	piix4_pm_power_button(&p->pm);
 }
 
+static int key(struct vm *vm, const struct vm_key *k)
+{
+	struct platform *p = vm->platform;
+
+	return i8042_type(&p->kbc, k->code, k->extended, k->down) ? 0 : -EAGAIN;
+}
+
 static void time_passed(struct vm *vm, uint64_t paused_ns)
 {
 	struct platform *p = vm->platform;
@@ -174,6 +182,7 @@ static const struct vm_platform_ops platform_ops = {
         .quiesce = quiesce,
         .write_tables = write_tables,
         .power_button = power_button,
+        .key = key,
         .time_passed = time_passed,
         .dump = platform_dump,
 };

@@ -179,6 +179,40 @@ START_TEST(overrun)
 }
 END_TEST
 
+START_TEST(typed_by_set_1)
+{
+	/* Every key of a PC, as the guest sees it with translation on. */
+	for (unsigned code = 1; code <= 0x58; code++) {
+		if (code == 0x55) {
+			continue; /* no key, but in the table */
+		}
+		for (unsigned down = 0; down < 2; down++) {
+			ck_assert(i8042_type(&k, (uint8_t)code, code & 1, down));
+			if (code & 1) {
+				ck_assert_uint_eq(data(), 0xe0);
+			}
+			ck_assert_uint_eq(data(), code | (down ? 0 : 0x80));
+		}
+	}
+	/* No such key: as if it was typed. */
+	ck_assert(i8042_type(&k, 0, false, true));
+	ck_assert(!(status() & I8042_STS_OBF));
+	/* As many as there is room for, and no overrun. */
+	unsigned n = 0;
+	while (i8042_type(&k, 0x1e, false, false)) {
+		ck_assert_uint_lt(++n, 100);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		ck_assert_uint_eq(data(), 0x9e);
+		ck_assert(i8042_type(&k, 0x1e, false, false));
+	}
+	while (status() & I8042_STS_OBF) {
+		ck_assert_uint_eq(data(), 0x9e);
+	}
+}
+END_TEST
+
 UNIT_MAIN("i8042_kbd", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, dialog, 0, ARRAY_SIZE(dialogs));
-          tcase_add_loop_test(tc, scan_codes, 0, ARRAY_SIZE(keys)); tcase_add_test(tc, overrun);)
+          tcase_add_loop_test(tc, scan_codes, 0, ARRAY_SIZE(keys)); tcase_add_test(tc, overrun);
+          tcase_add_test(tc, typed_by_set_1);)

@@ -5,6 +5,7 @@
 #include "tests/unit.h"
 #include "vmm/guest_load.h"
 #include "vmm/lib/err.h"
+#include "vmm/vm_guest.h"
 #include <string.h>
 
 static struct vm *vm;
@@ -312,9 +313,22 @@ START_TEST(attach_undoes)
 }
 END_TEST
 
+START_TEST(a_key)
+{
+	const struct vm_key key = {.code = 0x53, .extended = true};
+
+	while (vm->platform_ops->key(vm, &key) == 0) {
+	}
+	ck_assert_int_eq(vm->platform_ops->key(vm, &key), -EAGAIN);
+	ck_assert_uint_eq(in(0x60, 1), 0xe0);
+	ck_assert_uint_eq(in(0x60, 1), 0xd3);
+	ck_assert_int_eq(vm->platform_ops->key(vm, &key), 0);
+}
+END_TEST
+
 UNIT_MAIN("platform", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, port_map);
           tcase_add_loop_test(tc, power_on_values, 0, ARRAY_SIZE(reads));
           tcase_add_test(tc, pci_functions); tcase_add_loop_test(tc, ways_to_reset_and_stop, 0, 4);
           tcase_add_test(tc, reset_is_idempotent); tcase_add_test(tc, tables_and_cmos);
           tcase_add_test(tc, keyboard_and_mouse_lines); tcase_add_test(tc, attach_undoes);
-          tcase_add_test(tc, test_devices);)
+          tcase_add_test(tc, test_devices); tcase_add_test(tc, a_key);)
