@@ -165,15 +165,17 @@ START_TEST(list)
 	vm->vcpus[0]->stats.guest_ticks = 240 * MS;
 	vm->vcpus[1]->stats.exits[EXIT_IO].ticks = 10 * MS;
 	ck_assert(repeated(&out));
-	ck_assert_str_eq(text, "name             state    vcpus     memory   cpu%       uptime\n"
-	                       "debian           running      2      4 MiB   50.0    0:00:05.5\n"
-	                       "other            off          0     64 MiB    0.0            -\n");
+	ck_assert_str_eq(text,
+	        "name             state    vcpus     memory   cpu%       uptime heartbeat\n"
+	        "debian           running      2      4 MiB   50.0    0:00:05.5      none\n"
+	        "other            off          0     64 MiB    0.0            -      none\n");
 	/* Now there is a sample to compare with. */
 	ck_assert_ptr_null(strstr(ask("vm list"), "error"));
 	ck_assert_ptr_null(repeated);
 	vm->state = VM_PAUSED;
 	vm->paused_tsc = 5000 * MS + 3723 * NS_PER_SEC;
-	HAS("vm list", "debian           paused       2      4 MiB   50.0    1:02:03.0\n");
+	HAS("vm list",
+	        "debian           paused       2      4 MiB   50.0    1:02:03.0      none\n");
 	SAYS("vm list debian", "error: usage: vm list\n");
 }
 END_TEST
@@ -190,7 +192,7 @@ START_TEST(info)
 	        "name: debian\nstate: running (as the test says)\nuptime: 0:00:05.0\nvcpus: 2\n"
 	        "vcpu 0: runnable, at CPU 0\nvcpu 1: waits for SIPI, at CPU 63\ncpu: 0,2,63\n"
 	        "weight: 100\nmemory: 4 MiB\nkernel: \\k\ninitrd: (none)\ncmdline: %s\n"
-	        "autostart: yes\ntestdev: off\nsmbios: candela\n",
+	        "autostart: yes\ntestdev: off\nsmbios: candela\nheartbeat: none\n",
 	        vm_config.cmdline);
 	ck_assert_str_eq(text, line);
 	vm_config.cpu_mask = ~0ULL;

@@ -8,6 +8,8 @@
 extern const struct monitor_command monitor_cmd_help;    /* vmm/monitor_help.c */
 extern const struct monitor_command monitor_cmd_vm;      /* vmm/monitor_vm.c */
 extern const struct monitor_command monitor_cmd_console; /* vmm/monitor_console.c */
+extern const struct monitor_command monitor_cmd_type;    /* vmm/monitor_key.c */
+extern const struct monitor_command monitor_cmd_key;     /* vmm/monitor_key.c */
 extern const struct monitor_command monitor_cmd_stat;    /* vmm/monitor_stat.c */
 extern const struct monitor_command monitor_cmd_dev;     /* vmm/monitor_debug.c */
 extern const struct monitor_command monitor_cmd_irq;     /* vmm/monitor_debug.c */

@@ -7,6 +7,8 @@ const struct monitor_command *const monitor_commands[] = {
         &monitor_cmd_help,
         &monitor_cmd_vm,
         &monitor_cmd_console,
+        &monitor_cmd_type,
+        &monitor_cmd_key,
         &monitor_cmd_stat,
         &monitor_cmd_vcpu,
         &monitor_cmd_irq,

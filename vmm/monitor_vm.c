@@ -7,6 +7,7 @@
 #include "vmm/lib/string.h"
 #include "vmm/lib/suggest.h"
 #include "vmm/monitor_commands.h"
+#include "vmm/monitor_guest.h"
 #include "vmm/monitor_sample.h"
 #include "vmm/vm.h"
 
@@ -54,17 +55,17 @@ static bool list(struct out *out)
 		return false;
 	}
 	sample_take(&now);
-	out_print(out, "%-16s %-8s %5s %10s %6s %12s\n", "name", "state", "vcpus", "memory", "cpu%",
-	        "uptime");
+	out_print(out, "%-16s %-8s %5s %10s %6s %12s %9s\n", "name", "state", "vcpus", "memory",
+	        "cpu%", "uptime", "heartbeat");
 	for (unsigned i = 0; i < n_vms; i++) {
-		const struct vm *vm = vms[i];
+		struct vm *vm = vms[i];
 		struct sample_vm recent;
 
 		sample_vm_less(&now.vms[i], &base->vms[i], &recent);
-		out_print(out, "%-16s %-8s %5u %6llu MiB %6s %12s\n", vm->config->name,
+		out_print(out, "%-16s %-8s %5u %6llu MiB %6s %12s %9s\n", vm->config->name,
 		        vm_state_names[vm_state(vm)], vm->n_vcpus, llu(vm->config->memory >> 20),
 		        sample_percent(recent.guest + recent.host, now.tsc - base->tsc).text,
-		        uptime(vm).text);
+		        uptime(vm).text, monitor_heartbeat(vm));
 	}
 	return true;
 }
@@ -97,7 +98,7 @@ static void print_cpus(struct out *out, const struct vm *vm)
 	out_print(out, "cpu: %s\n", text);
 }
 
-static void info(struct out *out, const struct vm *vm)
+static void info(struct out *out, struct vm *vm)
 {
 	const struct config_vm *c = vm->config;
 	char state[128];
@@ -129,6 +130,10 @@ static void info(struct out *out, const struct vm *vm)
 	out_print(out, "\nautostart: %s\n", c->manual ? "no" : "yes");
 	out_print(out, "testdev: %s\n", c->testdev ? "on" : "off");
 	out_print(out, "smbios: %s\n", c->smbios == SMBIOS_HYPERV ? "hyperv" : "candela");
+	out_print(out, "heartbeat: %s\n", monitor_heartbeat(vm));
+	if (vm->guest_ops) {
+		vm->guest_ops->info(vm, out);
+	}
 }
 
 /* --- life --- */
@@ -205,10 +210,14 @@ static enum monitor_result act(struct out *out, struct vm *vm, const struct acti
 	return MONITOR_PENDING;
 }
 
-static void stop(struct out *out, struct vm *vm)
+/* Software in the guest that can be asked, or else the button that a PC has. */
+static enum monitor_result stop(struct out *out, struct vm *vm)
 {
 	char text[128];
 
+	if (monitor_guest_ask(vm, VM_GUEST_SHUT_DOWN)) {
+		return MONITOR_PENDING;
+	}
 	if (!vm_power_button(vm)) {
 		vm_describe_state(vm, text, sizeof(text));
 		monitor_error(out, "%s is %s", vm->config->name, text);
@@ -218,12 +227,31 @@ static void stop(struct out *out, struct vm *vm)
 	} else {
 		out_print(out, "%s: power button pressed\n", vm->config->name);
 	}
+	return MONITOR_DONE;
+}
+
+static enum monitor_result snapshot(struct out *out, struct vm *vm, enum vm_guest_order order)
+{
+	if (monitor_guest_ask(vm, order)) {
+		return MONITOR_PENDING;
+	}
+	monitor_error(out, "nobody in %s freezes file systems (docs/monitor.md)", vm->config->name);
+	return MONITOR_DONE;
+}
+
+static enum monitor_result do_info(struct out *out, struct vm *vm)
+{
+	if (monitor_guest_refresh(vm, info)) {
+		return MONITOR_PENDING;
+	}
+	info(out, vm);
+	return MONITOR_DONE;
 }
 
 /* --- the command --- */
 
-static const char *const words[] = {
-        "list", "start", "stop", "kill", "pause", "resume", "reset", "info", NULL};
+static const char *const words[] = {"list", "start", "stop", "kill", "pause", "resume", "reset",
+        "freeze", "thaw", "info", NULL};
 #define N_WORDS (ARRAY_SIZE(words) - 1)
 
 static void unknown_word(struct out *out, const char *word)
@@ -278,11 +306,15 @@ static enum monitor_result run(struct out *out, unsigned argc, char *const argv[
 		}
 	}
 	if (strcmp(word, "stop") == 0) {
-		stop(out, vm);
-	} else {
-		info(out, vm);
+		return stop(out, vm);
 	}
-	return MONITOR_DONE;
+	if (strcmp(word, "freeze") == 0) {
+		return snapshot(out, vm, VM_GUEST_FREEZE);
+	}
+	if (strcmp(word, "thaw") == 0) {
+		return snapshot(out, vm, VM_GUEST_THAW);
+	}
+	return do_info(out, vm);
 }
 
 const struct monitor_command monitor_cmd_vm = {
@@ -292,12 +324,15 @@ const struct monitor_command monitor_cmd_vm = {
         .help = "list: each VM on a line. cpu% is of one CPU, during the last second; uptime is "
                 "without pauses.\n"
                 "start VM: from power-on, with clean memory.\n"
-                "stop VM: press its power button; it is up to the guest to shut down.\n"
+                "stop VM: ask the guest to shut down: its integration services, or by the power "
+                "button; it is up to the guest.\n"
                 "kill VM: end it at once.\n"
                 "pause VM, resume VM: stop its vCPUs and its clock, and let them go on.\n"
                 "reset VM: as its reset button would.\n"
-                "info VM: configuration and state.\n"
-                "The answer comes when it is done, at the latest after 2 s.\n",
+                "freeze VM, thaw VM: its file systems, for a snapshot.\n"
+                "info VM: configuration and state, and what the guest says of itself.\n"
+                "The answer comes when it is done, at the latest after 2 s; of freeze and thaw "
+                "after 10 s.\n",
         .min_args = 1,
         .max_args = 2,
         .complete = {MONITOR_ARG_WORDS, MONITOR_ARG_VM},

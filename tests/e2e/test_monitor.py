@@ -54,10 +54,10 @@ def seconds(text):
 
 def lists_and_figures(t):
     out = ask(t, "vm list")
-    t.check_match(r"(?m)^name +state +vcpus +memory +cpu% +uptime$", out, "vm list's header")
-    t.check_match(r"(?m)^debian +running +1 +256 MiB +\d+\.\d +0:\d\d:\d\d\.\d$", out, "vm list")
+    t.check_match(r"(?m)^name +state +vcpus +memory +cpu% +uptime +heartbeat$", out, "vm list's header")
+    t.check_match(r"(?m)^debian +running +1 +256 MiB +\d+\.\d +0:\d\d:\d\d\.\d +none$", out, "vm list")
     t.check_match(r"(?m)^beat +running +1 +8 MiB ", out, "vm list")
-    t.check_match(r"(?m)^spare +off +1 +8 MiB +0\.0 +-$", out, "vm list")
+    t.check_match(r"(?m)^spare +off +1 +8 MiB +0\.0 +- +none$", out, "vm list")
     out = ask(t, "vm info debian")
     t.check_match(r"(?m)^state: running\n", out, "vm info")
     t.check_match(r"(?m)^cmdline: console=ttyS0$", out, "vm info")
@@ -228,7 +228,7 @@ def pauses(t):
     t.expect(r"(?m)^/ # $", 20)
     before = up_and_idle(t)
     enter(t)
-    uptime = seconds(re.search(r"(?m)^debian .* (\S+)$", ask(t, "vm list"))[1])
+    uptime = seconds(re.search(r"(?m)^debian .* (\S+) +\w+$", ask(t, "vm list"))[1])
     t.check_match("^debian: paused$", ask(t, "vm pause debian"), "vm pause debian")
     # Two seconds of host time.
     t.send_line("stat -f debian")
@@ -239,7 +239,7 @@ def pauses(t):
     t.expect(MONITOR, 10)
     t.check(state_of(t, "debian") == "paused", "debian is not paused")
     t.check(state_of(t, "beat") == "running", "beat does not run on")
-    stood = seconds(re.search(r"(?m)^debian .* (\S+)$", ask(t, "vm list"))[1])
+    stood = seconds(re.search(r"(?m)^debian .* (\S+) +\w+$", ask(t, "vm list"))[1])
     t.check_match("^debian: running$", ask(t, "vm resume debian"), "vm resume debian")
     t.check(stood - uptime < 1.0, f"the paused VM's clock went from {uptime} to {stood}")
     t.send(KEY + "\r")

@@ -6,8 +6,10 @@
 #include "tests/fake/host_fake.h"
 #include "tests/fuzz/fuzz.h"
 #include "vmm/hw/clock.h"
+#include "vmm/lib/err.h"
 #include "vmm/monitor.h"
 #include "vmm/monitor_out.h"
+#include "vmm/vm_guest.h"
 #include <string.h>
 
 #define ROOM 250000U
@@ -43,6 +45,47 @@ static bool dump(struct vm *vm, const char *name, struct out *out)
 	out_print(out, "device %s\n", name ? name : "(all)");
 	return name == NULL;
 }
+
+/* A guest whose software does what it likes: by turns it is there, answers, refuses, is gone. */
+static unsigned turn;
+static const int whims[] = {0, -EAGAIN, 0, -EIO, -EAGAIN, -ENOTCONN, 0};
+
+static int whim(void)
+{
+	return whims[turn++ % ARRAY_SIZE(whims)];
+}
+
+static int guest_order(struct vm *vm, enum vm_guest_order order)
+{
+	(void)vm;
+	(void)order;
+	return whim();
+}
+
+static enum vm_heartbeat guest_heartbeat(struct vm *vm)
+{
+	(void)vm;
+	return (enum vm_heartbeat)(turn++ % (VM_HEARTBEAT_LOST + 1));
+}
+
+static void guest_info(struct vm *vm, struct out *out)
+{
+	(void)vm;
+	out_print(out, "guest os: x\n");
+}
+
+static int press_key(struct vm *vm, const struct vm_key *key)
+{
+	(void)vm;
+	FUZZ_CHECK(key->code != 0);
+	return whim();
+}
+
+static const struct vm_guest_ops guest = {.ask = guest_order,
+        .answer = guest_order,
+        .heartbeat = guest_heartbeat,
+        .info = guest_info,
+        .key = press_key};
 
 static const struct vm_platform_ops platform = {.power_button = power_button, .dump = dump};
 static const struct monitor_ops ops = {.show = show, .type = type, .rx_space = rx_space};
@@ -82,9 +125,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!vm) {
 		vm = fake_vm(4 << 20, 2);
 		vm->platform_ops = &platform;
+		vm->guest_ops = &guest;
 		vms[0] = vm;
 		n_vms = 1;
 	}
+	turn = 0;
 	vm->requests = 0;
 	vm->state = len ? data[0] % (VM_PAUSED + 1) : VM_RUNNING;
 	fake_log_clear();
