@@ -44,7 +44,9 @@ static struct {
 
 static unsigned world_index(const struct vmbus_channel *ch)
 {
-	return (unsigned)((const struct storvsp_channel *)ch->device - sp.channels);
+	const struct storvsp_channel *sc = ch->device;
+
+	return (unsigned)(sc - sc->s->channels);
 }
 
 int channel_receive(struct vmbus_channel *ch, struct vmbus_packet *packet)

@@ -53,7 +53,7 @@ struct vstor_srb {
 	uint8_t sense_len;
 	uint8_t data_in; /* 0 to the device, 1 from it, 2 no data */
 	uint8_t reserved;
-	uint32_t data_len;             /* in: of the buffer; out: bytes moved */
+	uint32_t data_len;            /* in: of the buffer; out: bytes moved */
 	uint8_t cdb[VSTOR_SENSE_LEN]; /* out: sense data in its place */
 	uint16_t reserved2;
 	uint8_t queue_tag;

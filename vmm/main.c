@@ -7,6 +7,7 @@
 #include "devices/backend/chr_console.h"
 #include "devices/platform.h"
 #include "hypercall/hv.h"
+#include "vmbus/disks.h"
 #include "vmbus/guest_services.h"
 #include "vmbus/vmbus.h"
 #include "vmm/cpuid_policy.h"
@@ -147,6 +148,14 @@ static int create_services(struct vm *vm)
 	return memory ? guest_services_attach(memory, bus, vm) : -ENOMEM;
 }
 
+/* Disks, for VMs that have some. */
+static int create_disks(struct vm *vm, const struct boot_info *bi)
+{
+	static const struct disks_memory memory = {.alloc = page_alloc, .at = phys_to_virt};
+
+	return disks_attach(vm, vmbus_of(vm), bi, &memory);
+}
+
 static void console_show(struct vm *vm, bool all)
 {
 	chr_console_show(consoles[vm->index], all);
@@ -198,7 +207,7 @@ static void create_vms(const struct boot_info *bi)
 		check_cpus(&bi->config.vms[i]);
 		vm = vm_create(&bi->config.vms[i], bi);
 		if (!vm || create_platform(vm) || create_interface(vm) || create_bus(vm) ||
-		        create_services(vm)) {
+		        create_services(vm) || create_disks(vm, bi)) {
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}
 	}

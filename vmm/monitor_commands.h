@@ -12,6 +12,7 @@ extern const struct monitor_command monitor_cmd_type;    /* vmm/monitor_key.c */
 extern const struct monitor_command monitor_cmd_key;     /* vmm/monitor_key.c */
 extern const struct monitor_command monitor_cmd_stat;    /* vmm/monitor_stat.c */
 extern const struct monitor_command monitor_cmd_dev;     /* vmm/monitor_debug.c */
+extern const struct monitor_command monitor_cmd_disk;    /* vmm/monitor_disk.c */
 extern const struct monitor_command monitor_cmd_irq;     /* vmm/monitor_debug.c */
 extern const struct monitor_command monitor_cmd_vcpu;    /* vmm/monitor_debug.c */
 extern const struct monitor_command monitor_cmd_trace;   /* vmm/monitor_trace.c */

@@ -21,6 +21,7 @@
 
 struct pv_bus_ops;
 struct pv_ops;
+struct vm_disk_ops;
 struct vm_guest_ops;
 struct vm_key;
 
@@ -136,6 +137,8 @@ struct vm {
 	const struct vm_platform_ops *platform_ops; /* (c) */
 	const struct vm_guest_ops *guest_ops;       /* (c) vmm/vm_guest.h; NULL = none */
 	void *guest_services;                       /* (c) their part */
+	const struct vm_disk_ops *disk_ops;         /* (c) vmm/vm_disk.h; NULL = no disks */
+	void *disks;                                /* (c) their part */
 
 	uint64_t clock_base_ns;  /* [a] see vmm/vm_timer.c */
 	struct vm_timer *timers; /* (c) all of them, by next_of_vm */

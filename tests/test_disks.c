@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From candela.cfg to units of a controller: what each disk is, what it costs, who shares.
+#include "tests/storvsp_world.h"
+#include "tests/unit.h"
+#include "vmbus/disks.h"
+#include "vmm/vm_disk.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define IMAGE_AT 0x40000000ULL
+
+static struct boot_info bi;
+static struct config_error err;
+static struct vm *vm;
+static uint8_t image[1 << 20];
+static uint64_t pages_left;
+static void *taken[64];
+static unsigned n_taken;
+static char text[4096];
+
+static void write_text(struct out *out, const char *s, size_t n)
+{
+	(void)out;
+	strncat(text, s, n);
+}
+
+static struct out out = {.write = write_text};
+
+static void *alloc(uint64_t pages, uint64_t align)
+{
+	void *p;
+
+	if (pages > pages_left) {
+		return NULL;
+	}
+	pages_left -= pages;
+	ck_assert_int_eq(posix_memalign(&p, align, pages * PAGE_SIZE), 0);
+	taken[n_taken++] = p;
+	return memset(p, 0, pages * PAGE_SIZE);
+}
+
+static void *at(hpa_t pa)
+{
+	ck_assert_uint_eq(pa.v, IMAGE_AT);
+	return image;
+}
+
+static const struct disks_memory memory = {.alloc = alloc, .at = at};
+
+static int attach(const char *lines, uint64_t pages)
+{
+	char cfg[1024];
+
+	snprintf(cfg, sizeof(cfg), "[vm.a]\nmemory=4M\nkernel=k\n%s", lines);
+	ck_assert_msg(config_parse(&bi.config, "candela.cfg", cfg, strlen(cfg), &err) == 0, "%s",
+	        err.text);
+	strcpy(bi.files[0].path, "x.img");
+	bi.files[0].base = IMAGE_AT;
+	bi.files[0].len = sizeof(image);
+	bi.n_files = 1;
+	vm = fake_vm(4 << 20, 2);
+	vm->config = &bi.config.vms[0];
+	vm->disk_ops = NULL;
+	pages_left = pages;
+	fake_log_clear();
+	return disks_attach(vm, (struct vmbus *)&bi, &bi, &memory);
+}
+
+static void teardown(void)
+{
+	while (n_taken > 0) {
+		free(taken[--n_taken]);
+	}
+}
+
+START_TEST(none)
+{
+	ck_assert_int_eq(attach("", 0), 0);
+	ck_assert_ptr_null(vm->disk_ops);
+	ck_assert_int_eq(disks_attach(vm, NULL, &bi, &memory), 0);
+}
+END_TEST
+
+START_TEST(several)
+{
+	ck_assert_int_eq(
+	        attach("disk = ram:x.img\ndisk = ram:x.img, dvd\ndisk = ram:3M, block=4096\n"
+	               "disk = ram:1M, ro\n",
+	                1 << 20),
+	        0);
+	text[0] = '\0';
+	vm->disk_ops->list(vm, &out);
+	ck_assert_ptr_nonnull(strstr(text, "   0 in          1024 KiB   512 rw  "));
+	ck_assert_ptr_nonnull(strstr(text, "ram, copy on write, 0 KiB copied\n"));
+	ck_assert_ptr_nonnull(strstr(text, "   1 in          1024 KiB  2048 dvd "));
+	ck_assert_ptr_nonnull(strstr(text, "ram, in place\n"));
+	ck_assert_ptr_nonnull(strstr(text, "   2 in          3072 KiB  4096 rw  "));
+	ck_assert_ptr_nonnull(strstr(text, "   3 in          1024 KiB   512 ro  "));
+	ck_assert_ptr_nonnull(strstr(text, "ram, empty at start\n"));
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 2, false), 0);
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 4, false), -ENOENT);
+	text[0] = '\0';
+	vm->disk_ops->list(vm, &out);
+	ck_assert_ptr_nonnull(strstr(text, "   2 removed     3072 KiB"));
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 2, true), 0);
+}
+END_TEST
+
+START_TEST(no_memory)
+{
+	ck_assert_int_eq(attach("disk = ram:64M\n", 100), -ENOMEM);
+	ck_assert_uint_eq(fake_log_count("candela.cfg:4: [vm.a]: no memory is left for disk 0"), 1);
+	ck_assert_int_eq(attach("disk = ram:64M\n", 1), -ENOMEM);
+	ck_assert_uint_eq(fake_log_count("no memory is left for its SCSI controller"), 1);
+	ck_assert_ptr_null(vm->disk_ops);
+}
+END_TEST
+
+UNIT_MAIN("disks", tcase_add_checked_fixture(tc, NULL, teardown); tcase_add_test(tc, none);
+          tcase_add_test(tc, several); tcase_add_test(tc, no_memory);)

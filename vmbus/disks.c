@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The disks of a VM: from its configuration and the loaded images to units of a SCSI controller.
+// Specs: none (docs/config.md "disk").
+#include "vmbus/disks.h"
+#include "devices/backend/blk_ram.h"
+#include "vmbus/storvsp.h"
+#include "vmm/lib/bits.h"
+#include "vmm/lib/err.h"
+#include "vmm/lib/fmt.h"
+#include "vmm/lib/log.h"
+#include "vmm/lib/string.h"
+#include "vmm/vm.h"
+#include "vmm/vm_disk.h"
+
+struct disks {
+	struct storvsp controller;
+	struct blk_ram rams[MAX_DISKS];
+};
+
+static unsigned long long llu(uint64_t v)
+{
+	return v;
+}
+
+static void list(struct vm *vm, struct out *out)
+{
+	const struct disks *disks = vm->disks;
+	const uint32_t present = __atomic_load_n(&disks->controller.present, __ATOMIC_RELAXED);
+
+	out_print(out, "%4s %-7s %12s %5s %-4s %10s %10s %8s %6s %-24s %s\n", "disk", "state",
+	        "size", "block", "mode", "reads", "writes", "flushes", "errors", "serial",
+	        "contents");
+	for (unsigned i = 0; i < disks->controller.n_luns; i++) {
+		const struct config_disk *config = &vm->config->disks[i];
+		const struct blk *blk = &disks->rams[i].blk;
+		char serial[25];
+
+		for (unsigned b = 0; b < 12; b++) {
+			fmt_print(serial + 2 * (size_t)b, 3, "%02x", blk->id[b]);
+		}
+		out_print(out, "%4u %-7s %8llu KiB %5u %-4s %10llu %10llu %8llu %6llu %-24s ", i,
+		        present & BIT(i) ? "in" : "removed", llu(blk->size >> 10), blk->block_size,
+		        config->dvd      ? "dvd"
+		        : blk->read_only ? "ro"
+		                         : "rw",
+		        llu(blk->stats.reads), llu(blk->stats.writes), llu(blk->stats.flushes),
+		        llu(blk->stats.errors), serial);
+		blk->ops->dump(blk, out);
+	}
+}
+
+static int plug(struct vm *vm, uint32_t number, bool in)
+{
+	struct disks *disks = vm->disks;
+
+	return storvsp_plug(&disks->controller, number, in);
+}
+
+static const struct vm_disk_ops ops = {.list = list, .plug = plug};
+
+static const struct boot_file *find_file(const struct boot_info *bi, const char *path)
+{
+	for (uint32_t i = 0; i < bi->n_files; i++) {
+		if (strcmp(bi->files[i].path, path) == 0) {
+			return &bi->files[i];
+		}
+	}
+	return NULL;
+}
+
+static int make_disk(struct vm *vm, uint32_t number, struct blk_ram *ram,
+        const struct boot_info *bi, const struct disks_memory *memory)
+{
+	const struct config_disk *config = &vm->config->disks[number];
+	const struct boot_file *file = NULL;
+	struct blk_ram_params params = {
+	        .size = config->size,
+	        .block_size = config->block_size,
+	        .read_only = config->read_only,
+	        .removable = config->dvd,
+	        .shared = config_disk_is_private(&bi->config, config),
+	        .alloc = memory->alloc,
+	};
+
+	if (config->path[0] != '\0') {
+		file = find_file(bi, config->path);
+		if (!file) {
+			return -ENOENT; /* the loader has read it */
+		}
+		params.size = file->len;
+		params.image = memory->at(hpa(file->base));
+	}
+	blk_make_id(params.id, vm->config->name, number);
+	return blk_ram_attach(ram, &params);
+}
+
+int disks_attach(struct vm *vm, struct vmbus *bus, const struct boot_info *bi,
+        const struct disks_memory *memory)
+{
+	const uint32_t n = vm->config->n_disks;
+	struct blk *blks[MAX_DISKS];
+	struct disks *disks;
+	int err = -ENOMEM;
+
+	if (n == 0 || !bus) {
+		return 0;
+	}
+	disks = memory->alloc((sizeof(*disks) + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
+	for (uint32_t i = 0; disks && i < n; i++) {
+		err = make_disk(vm, i, &disks->rams[i], bi, memory);
+		if (err) {
+			log_error("candela.cfg:%u: [vm.%s]: no memory is left for disk %u",
+			        vm->config->disks[i].line, vm->config->name, i);
+			return err;
+		}
+		blks[i] = &disks->rams[i].blk;
+	}
+	if (!disks) {
+		log_error("[vm.%s]: no memory is left for its SCSI controller", vm->config->name);
+		return err;
+	}
+	storvsp_init(&disks->controller, vm, blks, n);
+	vm->disks = disks;
+	vm->disk_ops = &ops;
+	return storvsp_attach(&disks->controller, bus);
+}
