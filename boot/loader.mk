@@ -2,7 +2,7 @@
 # Like the core's, its pure files are tested on the host: BOOT_PURE.
 
 BOOT_PURE := boot/mem_map.c boot/page_tables.c boot/wall_time.c
-LOADER_SRCS := $(wildcard boot/*.c) $(addprefix vmm/lib/,config.c config_disk.c config_keys.c config_value.c config_vmbus.c \
+LOADER_SRCS := $(wildcard boot/*.c) $(addprefix vmm/lib/,config.c config_disk.c config_keys.c config_nic.c config_value.c config_vmbus.c \
 	suggest.c fmt.c string.c elf.c image.c image_core.c image_linux.c image_multiboot.c vmx_check.c)
 LOADER_OBJS := $(patsubst %.c,$(B)/loader/%.o,$(LOADER_SRCS)) $(B)/loader/boot/handoff.asm.o
 

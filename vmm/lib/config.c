@@ -47,10 +47,14 @@ static int finish_vm(struct parser *p)
 		p->line = vm->disks[0].line;
 		return config_fail(p, "a disk on bus storvsc needs VMBus: hyperv = on, vmbus = on");
 	}
+	if (!err && vm->n_nics > 0 && vm->vmbus == 0) {
+		p->line = vm->nics[0].line;
+		return config_fail(p, "a nic needs VMBus: hyperv = on, vmbus = on");
+	}
 	return err;
 }
 
-static bool name_char(char c)
+bool config_name_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       c == '-' || c == '_' || c == '.';
@@ -69,7 +73,7 @@ static int open_vm(struct parser *p, struct slice name)
 		        p, "the VM's name is too long: at most %d characters", MAX_NAME_LEN - 1);
 	}
 	for (size_t i = 0; i < name.len; i++) {
-		if (!name_char(name.p[i])) {
+		if (!config_name_char(name.p[i])) {
 			return config_fail(
 			        p, "a VM's name has letters, digits, '-', '_' and '.' only");
 		}
@@ -124,7 +128,7 @@ static int open_section(struct parser *p, struct slice line)
 	if (name.len >= 3 && memcmp(name.p, "vm.", 3) == 0) {
 		return open_vm(p, (struct slice){name.p + 3, name.len - 3});
 	}
-	while (stem < name.len && name_char(name.p[stem]) && name.p[stem] != '.') {
+	while (stem < name.len && config_name_char(name.p[stem]) && name.p[stem] != '.') {
 		stem++;
 	}
 	near = suggest(name.p, stem, known, ARRAY_SIZE(known));
@@ -273,5 +277,6 @@ int config_parse(struct config *cfg, const char *file_name, const char *text, si
 		pos = end + 1;
 	}
 	ret = finish_vm(&p);
+	ret = ret ? ret : config_finish_nics(&p);
 	return ret ? ret : finish(&p);
 }

@@ -86,6 +86,13 @@ struct config_disk {
 	bool dvd;
 };
 
+/* One network adapter of a VM. */
+struct config_nic {
+	uint32_t line;
+	char sw[MAX_NAME_LEN]; /* the switch it is connected to; "" = none: its link is down */
+	uint64_t mac;          /* first byte on the wire highest; different from all others */
+};
+
 struct config_vm {
 	char name[MAX_NAME_LEN];
 	uint32_t line;             /* of its section header */
@@ -106,6 +113,8 @@ struct config_vm {
 	uint32_t hv_features; /* 1U << enum hv_feature */
 	uint32_t n_disks;
 	struct config_disk disks[MAX_DISKS];
+	uint32_t n_nics;
+	struct config_nic nics[MAX_NICS];
 	uint32_t vmbus;      /* its highest version, CONFIG_VMBUS(); 0 = there is none */
 	uint32_t vmbus_line; /* of that key; 0 = not given */
 	uint32_t weight; /* share of a contended CPU, against other VMs': 1..CONFIG_WEIGHT_MAX */

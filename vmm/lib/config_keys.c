@@ -436,7 +436,7 @@ const struct section config_host_section = {
 };
 
 const struct section config_vm_section = {
-        .n = 14,
+        .n = 15,
         .keys =
                 {
                         {.name = "vcpus", .set = set_vcpus},
@@ -453,5 +453,6 @@ const struct section config_vm_section = {
                         {.name = "hyperv", .set = set_hyperv},
                         {.name = "disk", .many = true, .set = config_set_disk},
                         {.name = "vmbus", .set = config_set_vmbus},
+                        {.name = "nic", .many = true, .set = config_set_nic},
                 },
 };

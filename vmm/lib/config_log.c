@@ -79,6 +79,19 @@ static void log_disks(const struct config_vm *vm)
 	}
 }
 
+static void log_nics(const struct config_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->n_nics; i++) {
+		const struct config_nic *nic = &vm->nics[i];
+
+		log_info("config: vm.%s: nic = %s, bus=netvsc, mac=%02x:%02x:%02x:%02x:%02x:%02x",
+		        vm->name, nic->sw[0] != '\0' ? nic->sw : "none", (unsigned)(nic->mac >> 40),
+		        (unsigned)(nic->mac >> 32) & 0xff, (unsigned)(nic->mac >> 24) & 0xff,
+		        (unsigned)(nic->mac >> 16) & 0xff, (unsigned)(nic->mac >> 8) & 0xff,
+		        (unsigned)nic->mac & 0xff);
+	}
+}
+
 static void log_vm(const struct config_vm *vm)
 {
 	log_info("config: vm.%s: vcpus = %u", vm->name, vm->vcpus);
@@ -96,6 +109,7 @@ static void log_vm(const struct config_vm *vm)
 	log_hyperv(vm);
 	log_info("config: vm.%s: testdev = %s", vm->name, vm->testdev ? "on" : "off");
 	log_disks(vm);
+	log_nics(vm);
 }
 
 void config_log(const struct config *cfg)

@@ -36,9 +36,15 @@ extern const struct section config_vm_section;
 
 /* Keys that have a file of their own. */
 int config_set_disk(struct parser *p, const char *key, struct slice value);  /* config_disk.c */
+int config_set_nic(struct parser *p, const char *key, struct slice value);   /* config_nic.c */
 int config_set_vmbus(struct parser *p, const char *key, struct slice value); /* config_vmbus.c */
 /* vmbus, when all keys of the VM are known. */
 int config_finish_vmbus(struct parser *p, struct config_vm *vm);
+/* nics, when the whole file is known: addresses for those that were given none. */
+int config_finish_nics(struct parser *p);
+
+/* May be in the name of a VM or a switch. */
+bool config_name_char(char c);
 
 /* A path of at most MAX_PATH_LEN - 1 ASCII characters; *line becomes the present one. */
 int config_set_path(
