@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The send side of the synthetic network adapter: from the guest's packets to frames.
+// Specs: Linux drivers/net/hyperv/netvsc.c "netvsc_send": messages in a section of the send buffer,
+// in the guest's memory, or begun in the one and continued in the other.
+#include "devices/backend/net_offload.h"
+#include "devices/backend/net_switch.h"
+#include "vmbus/netvsp.h"
+#include "vmbus/nvsp_wire.h"
+#include "vmm/lib/err.h"
+#include "vmm/lib/string.h"
+#include "vmm/vm.h"
+
+static bool add_section(struct netvsp *n, uint32_t section, uint32_t len)
+{
+	struct netvsp_bytes *b = &n->bytes;
+	uint32_t at;
+
+	if (section == NVSP_NO_SECTION) {
+		return true;
+	}
+	if (!n->send_buffer || len > NETVSP_SECTION ||
+	        section >= n->send_buffer->len / NETVSP_SECTION) {
+		return false;
+	}
+	at = section * NETVSP_SECTION;
+	while (len > 0) {
+		uint32_t here = len;
+		uint8_t *hva = gpadl_span(n->send_buffer, at, &here);
+
+		if (!hva || b->n == NETVSP_SEGS) {
+			return false;
+		}
+		b->segs[b->n++] = (struct io_seg){.hva = hva, .len = here};
+		b->len += here;
+		at += here;
+		len -= here;
+	}
+	return true;
+}
+
+/* All bytes that the packet names, in order. */
+static bool gather(struct netvsp *n, const struct vmbus_packet *packet)
+{
+	struct netvsp_bytes *b = &n->bytes;
+	int count;
+
+	b->n = 0;
+	b->len = 0;
+	if (!add_section(n, get_le32(packet->payload + 8), get_le32(packet->payload + 12))) {
+		return false;
+	}
+	if (packet->type != RING_PACKET_GPA_DIRECT) {
+		return true;
+	}
+	if (packet->ranges_len > NETVSP_SECTION + NET_LARGE_MAX * 2) {
+		return false;
+	}
+	count = channel_segs(&n->ch, packet, b->segs + b->n, NETVSP_SEGS - b->n);
+	if (count < 0) {
+		return false;
+	}
+	b->n += (unsigned)count;
+	b->len += packet->ranges_len;
+	return true;
+}
+
+/* Copy once; at + len is inside. */
+static void copy_bytes(const struct netvsp_bytes *b, uint32_t at, uint8_t *to, uint32_t len)
+{
+	for (unsigned i = 0; i < b->n && len > 0; i++) {
+		uint32_t here = b->segs[i].len;
+
+		if (at >= here) {
+			at -= here;
+			continue;
+		}
+		here -= at;
+		here = here < len ? here : len;
+		memcpy(to, b->segs[i].hva + at, here);
+		to += here;
+		len -= here;
+		at = 0;
+	}
+}
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The frame of an RNDIS message that begins at byte 'at'. */
+static bool send_frame(struct netvsp *n, uint32_t at, const struct rndis_packet *packet)
+{
+	const struct net_request *request = &packet->request;
+	uint32_t max = request->mss ? NET_LARGE_MAX : n->rndis.mtu;
+	uint8_t head[NET_HEAD_MAX];
+	struct net_frame frame = {
+	        .head = head,
+	        .head_len = min_u32(packet->data_len, NET_HEAD_MAX),
+	        .len = packet->data_len,
+	        .segs = n->bytes.segs,
+	        .n_segs = n->bytes.n,
+	        .has_vlan = packet->has_vlan,
+	        .vlan_tci = packet->vlan_tci,
+	};
+
+	if (frame.len < NET_ETH_LEN || frame.len > max + NET_HEAD_MAX) {
+		return false;
+	}
+	at += packet->data_at;
+	copy_bytes(&n->bytes, at, head, frame.head_len);
+	frame.body_at = at + frame.head_len;
+	if ((request->ip_csum || request->tcp_csum || request->udp_csum || request->mss) &&
+	        net_offload_prepare(&frame, head, request)) {
+		return false;
+	}
+	/* A cable that is pulled loses what is sent; so does one that is closed. */
+	if (n->rndis.initialized && __atomic_load_n(&n->rndis.link_up, __ATOMIC_RELAXED)) {
+		net_switch_send(&n->port, &frame);
+	}
+	return true;
+}
+
+static bool send_messages(struct netvsp *n)
+{
+	uint8_t head[RNDIS_HEAD_MAX];
+	uint32_t at = 0, type, len;
+
+	/* Each message has a header, so their number is bounded by the bytes. */
+	while (n->bytes.len - at >= 8) {
+		uint32_t left = n->bytes.len - at;
+		uint32_t head_len = min_u32(left, RNDIS_HEAD_MAX);
+		struct rndis_packet packet;
+
+		copy_bytes(&n->bytes, at, head, head_len);
+		if (!rndis_message(head, head_len, left, &type, &len) || type != RNDIS_PACKET ||
+		        rndis_parse_packet(head, min_u32(head_len, len), len, &packet) ||
+		        !send_frame(n, at, &packet)) {
+			return false;
+		}
+		at += len;
+	}
+	n->stats.packets++;
+	return true;
+}
+
+/* One request; its answer goes through the receive buffer. */
+static bool control(struct netvsp *n)
+{
+	uint8_t reply[RNDIS_REPLY_MAX];
+	uint32_t len = n->bytes.len;
+	uint64_t mac;
+
+	if (len > RNDIS_REQUEST_MAX) {
+		return false;
+	}
+	copy_bytes(&n->bytes, 0, n->request, len);
+	n->stats.control++;
+	spin_lock(&n->lock);
+	len = rndis_request(&n->rndis, n->request, len, reply);
+	mac = n->rndis.wanted_mac;
+	spin_unlock(&n->lock);
+	if (mac) {
+		/* The switch's lock is not taken within the adapter's; the channel's keeps other
+		 * requests out. */
+		bool ok = net_switch_set_mac(&n->port, mac) == 0;
+
+		spin_lock(&n->lock);
+		rndis_mac_answer(&n->rndis, ok, reply);
+		spin_unlock(&n->lock);
+	}
+	spin_lock(&n->lock);
+	__atomic_store_n(&n->port.takes_large, rndis_takes_large(&n->rndis), __ATOMIC_RELAXED);
+	if (len > 0) {
+		netvsp_rx_control(n, reply, len);
+	}
+	spin_unlock(&n->lock);
+	return true;
+}
+
+bool netvsp_transmit(struct netvsp *n, const struct vmbus_packet *packet)
+{
+	bool ok = packet->payload_len >= NVSP_RNDIS_SIZE && gather(n, packet);
+
+	if (ok) {
+		ok = get_le32(packet->payload + 4) == NVSP_CHANNEL_CONTROL ? control(n)
+		                                                           : send_messages(n);
+	}
+	if (!ok) {
+		n->stats.bad_packets++;
+		vm_log(n->vm, LOG_WARN, "network adapter %u: a packet of the guest makes no sense",
+		        n->port.number);
+	}
+	return ok;
+}
