@@ -176,13 +176,13 @@ START_TEST(openings)
 {
 	struct {
 		struct vmbus_msg_gpadl_header h;
-		uint8_t list[16];
+		uint8_t list[72];
 	} bytes = {.h = {.header.type = VMBUS_GPADL_HEADER,
 	                   .relid = 1,
 	                   .gpadl = 2,
-	                   .list_bytes = 16,
+	                   .list_bytes = 72,
 	                   .range_count = 1},
-	        .list = {8, 0, 0, 0, 8}};
+	        .list = {0xf8, 0x7f}}; /* 8 pages but for 8 bytes */
 	struct gpadl *g;
 
 	setup();
@@ -194,6 +194,7 @@ START_TEST(openings)
 	bytes.h.list_bytes = 800;
 	say(&bytes, sizeof(bytes));
 	say_gpadl(1, 6, 0x400, 4);
+	say_gpadl(1, 7, 0x400, 1);
 	forget();
 	world.begin_error = opens[_i].begin;
 	say_open_at(1, opens[_i].gpadl, opens[_i].vp, opens[_i].out_offset);

@@ -117,7 +117,7 @@ static int take_range(struct gpadl_table *t, struct gpadl_slot *slot, uint64_t w
 
 	/* What fits the rest of the list is at most 32 MiB: no sum of these overflows. */
 	if (r.byte_count == 0 || r.byte_offset >= PAGE_SIZE ||
-	        slot->ranges_seen == slot->g.n_ranges || pages > slot->n_words - slot->n_seen - 1) {
+	        pages > slot->n_words - slot->n_seen - 1) {
 		return -EINVAL;
 	}
 	if (slot->ranges_seen == 0) {
@@ -149,7 +149,7 @@ static int finish(struct gpadl_table *t, struct gpadl_slot *slot)
 {
 	struct gpadl *g = &slot->g;
 
-	if (slot->pages_left != 0 || slot->ranges_seen != g->n_ranges) {
+	if (slot->ranges_seen != g->n_ranges) {
 		return -EINVAL;
 	}
 	g->pages = &t->pool[slot->first];

@@ -223,8 +223,7 @@ static const char *open_rings(struct vmbus_server *s, struct vmbus_place *place,
 	struct vmbus_channel *ch = place->ch;
 
 	if (!ring->page_aligned || m->out_offset_pages < MIN_RING_PAGES ||
-	        ring->n_pages < MIN_RING_PAGES ||
-	        m->out_offset_pages > ring->n_pages - MIN_RING_PAGES) {
+	        (uint64_t)m->out_offset_pages + MIN_RING_PAGES > ring->n_pages) {
 		return "its GPADL does not make two rings";
 	}
 	ch->ring_gpadl = ring;
