@@ -5,6 +5,7 @@
 #include "tests/unit.h"
 #include "vmm/lib/log.h"
 #include "vmm/monitor_commands.h"
+#include "vmm/pv.h"
 #include <string.h>
 
 static struct platform p;
@@ -168,6 +169,22 @@ START_TEST(devices)
 }
 END_TEST
 
+static void bus_dump(struct vm *v, struct out *out)
+{
+	ck_assert_ptr_eq(v, vm);
+	out_print(out, "not connected\n");
+}
+
+START_TEST(the_bus)
+{
+	static const struct pv_bus_ops ops = {.dump = bus_dump};
+
+	vm->bus_ops = &ops;
+	ck_assert_int_eq(command(&monitor_cmd_vmbus, "fake", NULL, NULL), MONITOR_DONE);
+	ck_assert_uint_eq(fake_log_count("not connected"), 1);
+}
+END_TEST
+
 static const struct {
 	const struct monitor_command *command;
 	const char *args[3];
@@ -180,6 +197,8 @@ static const struct {
         {&monitor_cmd_vcpu, {"fake", "0", "most"}, "error: after the number only 'all'"},
         {&monitor_cmd_irq, {"other"}, "error: there is no VM 'other'"},
         {&monitor_cmd_dev, {"other"}, "error: there is no VM 'other'"},
+        {&monitor_cmd_vmbus, {"fake"}, "error: fake has no VMBus"},
+        {&monitor_cmd_vmbus, {"nobody"}, "error: "},
         {&monitor_cmd_dev, {"fake", "lpt1"}, "error: fake has no device 'lpt1'"},
 };
 
@@ -203,4 +222,4 @@ UNIT_MAIN("monitor_debug", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, registers_of_one); tcase_add_test(tc, all_of_one);
           tcase_add_test(tc, all_in_short); tcase_add_test(tc, one_is_busy);
           tcase_add_test(tc, too_late); tcase_add_test(tc, interrupts); tcase_add_test(tc, devices);
-          tcase_add_loop_test(tc, errors, 0, ARRAY_SIZE(bad));)
+          tcase_add_test(tc, the_bus); tcase_add_loop_test(tc, errors, 0, ARRAY_SIZE(bad));)

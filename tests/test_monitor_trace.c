@@ -168,6 +168,9 @@ static const struct {
         {"show", "0", "error: N is 1 to 4096"},
         {"show", "4097", "error: N is 1 to 4096"},
         {"show", "ten", "error: N must be a number"},
+        {"vmbus", NULL, "error: what follows 'vmbus' is 'on' or 'off'"},
+        {"vmbus", "show", "error: what follows 'vmbus' is 'on' or 'off'"},
+        {"vmbus", "on", "error: fake has no VMBus"},
 };
 
 START_TEST(errors)

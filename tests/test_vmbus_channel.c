@@ -8,6 +8,7 @@
 
 #define RELID 1U
 #define MAX 1024U
+#define LONG_NS 5000000ULL /* longer than it ever waits */
 
 /* A device that completes each packet with its first byte, as long as it is let. */
 static struct device {
@@ -211,7 +212,7 @@ START_TEST(ends_with_its_vm)
 	bus_vm->bus_ops->quiesce(bus_vm);
 	ck_assert_uint_eq(dev.closes, 1);
 	ck_assert_uint_eq(vmbus_server_version(&bus->server), 0);
-	fake_clock_advance(10 * VMBUS_DRAIN_NS);
+	fake_clock_advance(10 * VMBUS_LOOK_NS);
 	bus_serve(0);
 	bus_halt();
 	ck_assert_uint_eq(dev.works, 0);
@@ -286,7 +287,7 @@ START_TEST(waits_for_more_while_another_vcpu_runs)
 	ck_assert(bus_vm->vcpus[1]->requests & BIT64(VCPU_REQ_PV_IDLE));
 	/* The one that sleeps does not look again and again. */
 	ck_assert(!(bus_vm->vcpus[0]->requests & BIT64(VCPU_REQ_PV_IDLE)));
-	fake_clock_advance(VMBUS_DRAIN_NS);
+	fake_clock_advance(VMBUS_LOOK_NS);
 	ck_assert(!is_masked());
 }
 END_TEST
@@ -300,7 +301,7 @@ START_TEST(waits_for_more_until_the_deadline)
 	}
 	ck_assert(write_one(50));
 	ck_assert(write_one(51));
-	fake_clock_advance(VMBUS_DRAIN_NS - 1);
+	fake_clock_advance(VMBUS_LOOK_NS - 1);
 	ck_assert(completion() == 0);
 	fake_clock_advance(1);
 	ck_assert(completion() == 50);
@@ -308,9 +309,70 @@ START_TEST(waits_for_more_until_the_deadline)
 	ck_assert(is_masked());
 	/* One request in all that time is no batch. */
 	ck_assert(write_one(52));
-	fake_clock_advance(VMBUS_DRAIN_NS);
+	fake_clock_advance(LONG_NS);
 	ck_assert(completion() == 52);
 	ck_assert(!is_masked());
+}
+END_TEST
+
+/* n requests, one after the other, each after 'gap' ns; how many were answered at once. */
+static unsigned at_once(unsigned n, uint64_t gap)
+{
+	unsigned done = 0;
+
+	for (unsigned i = 1; i <= n; i++) {
+		fake_clock_advance(gap);
+		while (completion()) {
+		}
+		ck_assert(write_one(i));
+		done += completion() == i;
+	}
+	return done;
+}
+
+START_TEST(waits_as_long_as_packets_take)
+{
+	open_it();
+	/* 20 us each: after the eighth it waits about 16 times that. */
+	ck_assert_uint_eq(at_once(8, 20000), 8);
+	ck_assert(is_masked());
+	ck_assert_uint_eq(at_once(10, 20000), 0);
+	fake_clock_advance(200000);
+	unsigned n = 0;
+	while (completion()) {
+		n++;
+	}
+	ck_assert_uint_eq(n, 10);
+	ck_assert(is_masked());
+}
+END_TEST
+
+START_TEST(does_not_wait_for_a_slow_guest)
+{
+	open_it();
+	ck_assert_uint_eq(at_once(16, 1000000), 16);
+	ck_assert(!is_masked());
+}
+END_TEST
+
+/* One request at a time by a guest that does not halt: waiting brings nothing, so it gets rare. */
+START_TEST(tries_less_often_when_it_is_no_use)
+{
+	unsigned late = 0, first = 0;
+
+	open_it();
+	for (unsigned i = 1; i <= 2000; i++) {
+		fake_clock_advance(20000);
+		ck_assert(write_one(i));
+		if (completion() != i) {
+			late++;
+			fake_clock_advance(1000000);
+			ck_assert(completion() == i);
+		}
+		first = i == 200 ? late : first;
+	}
+	ck_assert_uint_gt(first, 2);
+	ck_assert_uint_lt(late - first, 10);
 }
 END_TEST
 
@@ -344,8 +406,8 @@ START_TEST(work_is_bounded)
 	ck_assert(is_masked());
 	bus_halt();
 	ck_assert(dev.ch.stats.packets_in == 128);
-	fake_clock_advance(VMBUS_DRAIN_NS);
-	fake_clock_advance(VMBUS_DRAIN_NS);
+	fake_clock_advance(VMBUS_LOOK_NS);
+	fake_clock_advance(VMBUS_LOOK_NS);
 	ck_assert(dev.ch.stats.packets_in == 200);
 	/* One that never comes to an end. */
 	dev.endless = true;
@@ -362,7 +424,7 @@ START_TEST(a_device_that_takes_nothing_is_left_alone)
 	ck_assert(write_one(1));
 	ck_assert(is_masked());
 	dev.works = 0;
-	fake_clock_advance(20 * VMBUS_DRAIN_NS);
+	fake_clock_advance(20 * VMBUS_LOOK_NS);
 	bus_halt();
 	ck_assert_uint_eq(dev.works, 0);
 	dev.stalled = false;
@@ -371,7 +433,8 @@ START_TEST(a_device_that_takes_nothing_is_left_alone)
 	channel_kick(&dev.ch);
 	bus_serve(0);
 	ck_assert(completion() == 1);
-	ck_assert(!is_masked() || (fake_clock_advance(VMBUS_DRAIN_NS), !is_masked()));
+	fake_clock_advance(LONG_NS);
+	ck_assert(!is_masked());
 }
 END_TEST
 
@@ -383,7 +446,7 @@ START_TEST(who_comes_second_leaves_word)
 	ck_assert(write_one(1));
 	ck_assert_uint_eq(dev.works, 0);
 	channel_unlock(&dev.ch);
-	fake_clock_advance(VMBUS_DRAIN_NS);
+	fake_clock_advance(VMBUS_LOOK_NS);
 	ck_assert(completion() == 1);
 }
 END_TEST
@@ -542,7 +605,7 @@ START_TEST(a_broken_ring_ends_the_channel_alone)
 	ck_assert_int_eq(bus_signal(RELID), HV_STATUS_SUCCESS);
 	channel_kick(&dev.ch);
 	bus_serve(0);
-	fake_clock_advance(VMBUS_DRAIN_NS);
+	fake_clock_advance(VMBUS_LOOK_NS);
 	ck_assert_uint_eq(dev.works, 0);
 	ck_assert_uint_eq(fake_log_count("makes no sense"), 1);
 	/* Until it is opened again. */
@@ -613,9 +676,9 @@ START_TEST(a_full_ring_is_waited_for)
 	}
 	ck_assert(dev.ch.stats.full > 0);
 	ck_assert_uint_gt(sent, 1000);
-	fake_clock_advance(VMBUS_DRAIN_NS); /* the last look */
+	fake_clock_advance(VMBUS_LOOK_NS); /* the last look */
 	dev.works = 0;
-	fake_clock_advance(10 * VMBUS_DRAIN_NS);
+	fake_clock_advance(10 * VMBUS_LOOK_NS);
 	ck_assert_uint_eq(dev.works, 0); /* nobody polls */
 	/* When it reads, it tells, as it was asked to. */
 	for (uint64_t i = 1; i <= sent; i++) {
@@ -635,7 +698,7 @@ START_TEST(a_guest_that_never_tells_is_polled)
 	}
 	ck_assert(completion() == 1);
 	ck_assert(completion() == 2);
-	fake_clock_advance(VMBUS_DRAIN_NS);
+	fake_clock_advance(VMBUS_LOOK_NS);
 	ck_assert_uint_eq(dev.waits, 0);
 }
 END_TEST
@@ -820,6 +883,9 @@ UNIT_MAIN("vmbus_channel", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, waits_for_more_when_a_vcpu_halts);
           tcase_add_test(tc, waits_for_more_while_another_vcpu_runs);
           tcase_add_test(tc, waits_for_more_until_the_deadline);
+          tcase_add_test(tc, waits_as_long_as_packets_take);
+          tcase_add_test(tc, does_not_wait_for_a_slow_guest);
+          tcase_add_test(tc, tries_less_often_when_it_is_no_use);
           tcase_add_test(tc, a_vcpu_that_runs_is_not_held_up); tcase_add_test(tc, work_is_bounded);
           tcase_add_test(tc, a_device_that_takes_nothing_is_left_alone);
           tcase_add_test(tc, who_comes_second_leaves_word);

@@ -214,7 +214,7 @@ static bool has_room(struct vmbus_channel *ch, uint32_t len)
 	}
 	ch->stats.full++;
 	if (!ring_tells_room(&ch->out)) {
-		vmbus_look_later(ch);
+		vmbus_look_later(ch, VMBUS_LOOK_NS);
 	}
 	return false;
 }

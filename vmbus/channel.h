@@ -75,17 +75,18 @@ struct vmbus_channel {
 	uint32_t packet_buf_len;             /* (c) a longer packet breaks the channel */
 
 	/* The bus's. */
-	struct vmbus *bus;        /* (c) after adding */
-	uint32_t relid;           /* (c) after adding; 0 = not on the bus */
-	struct spinlock lock;     /* see the top of this file */
-	bool is_open;             /* [lock] */
-	bool broken;              /* [lock] the guest's ring made no sense; closed to both sides */
-	uint32_t target_vp;       /* [lock] or VMBUS_NO_VP: no interrupts */
-	struct gpadl *ring_gpadl; /* [lock] while open */
-	struct ring in;           /* [lock] guest to host */
-	struct ring out;          /* [lock] host to guest */
-	uint32_t tries;           /* [lock] signals that brought one packet: channel_run.c */
-	uint32_t again;           /* [a] somebody wants another round */
+	struct vmbus *bus;         /* (c) after adding */
+	uint32_t relid;            /* (c) after adding; 0 = not on the bus */
+	struct spinlock lock;      /* see the top of this file */
+	bool is_open;              /* [lock] */
+	bool broken;               /* [lock] the guest's ring made no sense; closed to both sides */
+	uint32_t target_vp;        /* [lock] or VMBUS_NO_VP: no interrupts */
+	struct gpadl *ring_gpadl;  /* [lock] while open */
+	struct ring in;            /* [lock] guest to host */
+	struct ring out;           /* [lock] host to guest */
+	uint32_t tries, try_after; /* [lock] channel_run.c */
+	uint64_t last_tsc, gap;    /* [lock] when packets came, ticks between them */
+	uint32_t again;            /* [a] somebody wants another round */
 	struct vmbus_channel *primary;    /* [subs_lock] it waits to be added; NULL = it does not */
 	struct vmbus_channel *next_sub;   /* [subs_lock] in the list of those */
 	struct vmbus_channel_stats stats; /* [lock], read anywhere */

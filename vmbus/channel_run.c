@@ -4,6 +4,7 @@
 #include "vmbus/channel_run.h"
 
 #include "vmbus/vmbus.h"
+#include "vmm/hw/clock.h"
 #include "vmm/lib/err.h"
 
 /* Packets a device takes at once; then the guest sees what was done, and is interrupted. */
@@ -11,8 +12,14 @@
 /* Batches, and rounds for others that come meanwhile, before the vCPU or CPU goes on with its own.
  */
 #define TURNS 4U
-/* Each so many signals that bring a single packet, see whether more come when we wait. */
-#define TRY_EACH 8U
+/* Signals that bring a single packet before the first try, and between tries that fail at most. */
+#define TRY_FIRST 8U
+#define TRY_MAX 256U
+/* How long a masked ring is left alone: so many times what a packet took lately, within bounds.
+ * What comes more slowly than GAP_MAX_NS is not waited for. */
+#define WAIT_PACKETS 16U
+#define WAIT_MAX_NS 5000000ULL
+#define GAP_MAX_NS 500000ULL
 
 /* Show the guest what was read and written, and tell it what it has to be told. */
 static void publish_locked(struct vmbus_channel *ch)
@@ -26,20 +33,61 @@ static void publish_locked(struct vmbus_channel *ch)
 	}
 }
 
+/* So many packets have come since the last time: a moving average of what one takes. */
+static void measure_locked(struct vmbus_channel *ch, uint64_t packets)
+{
+	const uint64_t max = 2 * clock_ns_to_tsc(GAP_MAX_NS), now = clock_tsc();
+	uint64_t gap;
+
+	if (packets == 0) {
+		return;
+	}
+	gap = (now - ch->last_tsc) / packets;
+	ch->last_tsc = now;
+	ch->gap = (3 * ch->gap + (gap < max ? gap : max)) / 4;
+}
+
+static uint64_t wait_ns(const struct vmbus_channel *ch)
+{
+	uint64_t ns = clock_tsc_to_ns(WAIT_PACKETS * ch->gap);
+
+	if (ns < VMBUS_LOOK_NS) {
+		return VMBUS_LOOK_NS;
+	}
+	return ns < WAIT_MAX_NS ? ns : WAIT_MAX_NS;
+}
+
+static bool try_now_locked(struct vmbus_channel *ch)
+{
+	if (ch->gap > clock_ns_to_tsc(GAP_MAX_NS) || ++ch->tries < ch->try_after) {
+		return false;
+	}
+	ch->tries = 0;
+	return true;
+}
+
 static bool keep_masked_locked(
         struct vmbus_channel *ch, enum run_why why, uint64_t packets, bool was_masked)
 {
 	switch (why) {
 	case RUN_SIGNAL:
-		return packets > 1 || ++ch->tries % TRY_EACH == 0;
+		return packets > 1 || try_now_locked(ch);
 	case RUN_KICK:
 		return was_masked;
 	case RUN_HALT:
 		/* Those that still run may go on sending. */
-		return packets > 1 || vmbus_guest_runs(ch->bus);
+		if (packets < 2 && vmbus_guest_runs(ch->bus)) {
+			return true;
+		}
+		break;
 	case RUN_DRAIN:
-		return packets > 1;
+		break;
 	}
+	if (packets > 1) {
+		ch->try_after = TRY_FIRST;
+		return true;
+	}
+	ch->try_after = 2 * ch->try_after < TRY_MAX ? 2 * ch->try_after : TRY_MAX;
 	return false;
 }
 
@@ -66,8 +114,9 @@ static void work_locked(struct vmbus_channel *ch, enum run_why why)
 		if (more) {
 			continue;
 		}
+		measure_locked(ch, ch->stats.packets_in - before);
 		if (keep_masked_locked(ch, why, ch->stats.packets_in - before, was_masked)) {
-			vmbus_drain_later(ch);
+			vmbus_drain_later(ch, wait_ns(ch));
 			return;
 		}
 		if (!ring_unmask(&ch->in)) {
@@ -79,7 +128,7 @@ static void work_locked(struct vmbus_channel *ch, enum run_why why)
 	/* A device that takes nothing waits for room or for its back end, and says when it goes on.
 	 */
 	if (more || moved) {
-		vmbus_drain_later(ch);
+		vmbus_drain_later(ch, VMBUS_LOOK_NS);
 	}
 }
 
@@ -106,7 +155,7 @@ void channel_run(struct vmbus_channel *ch, enum run_why why)
 			return;
 		}
 	}
-	vmbus_look_later(ch);
+	vmbus_look_later(ch, VMBUS_LOOK_NS);
 }
 
 void channel_unlock(struct vmbus_channel *ch)
@@ -114,7 +163,7 @@ void channel_unlock(struct vmbus_channel *ch)
 	spin_unlock(&ch->lock);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&ch->again, __ATOMIC_SEQ_CST)) {
-		vmbus_look_later(ch);
+		vmbus_look_later(ch, VMBUS_LOOK_NS);
 	}
 }
 
@@ -132,6 +181,9 @@ static int open_locked(struct vmbus_channel *ch, uint32_t out_offset_pages, cons
 	}
 	ch->broken = false;
 	ch->tries = 0;
+	ch->try_after = TRY_FIRST;
+	ch->gap = 0;
+	ch->last_tsc = clock_tsc();
 	ch->is_open = true;
 	err = ch->ops->open(ch, user);
 	if (err) {

@@ -4,8 +4,11 @@
  *
  * A guest signals only when it finds the ring empty and our mask off, so a host that reads all and
  * takes its mask off after each signal gets a signal, and with it an exit, for each packet. What
- * more would have come together shows only to who waits. So the ring stays masked while work keeps
- * coming, and is drained when a vCPU of the VM halts, or after VMBUS_DRAIN_NS at the latest.
+ * more would have come together shows only to who waits. So now and then it waits with the mask on,
+ * and as long as that brings more than one packet it stays on. A masked ring is drained when a vCPU
+ * of the VM halts; at the latest after the time that WAIT_PACKETS took lately, as a guest that has
+ * other things to do does not halt. A guest that sends one request and waits for its answer has
+ * each one done within the signal, but for the few that a try costs, ever fewer while they fail.
  */
 #ifndef VMBUS_CHANNEL_RUN_H
 #define VMBUS_CHANNEL_RUN_H

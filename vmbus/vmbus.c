@@ -237,22 +237,24 @@ void vmbus_interrupt(const struct vmbus_channel *ch)
 
 /* --- later --- */
 
-void vmbus_look_later(struct vmbus_channel *ch)
+void vmbus_look_later(struct vmbus_channel *ch, uint64_t wait_ns)
 {
 	struct vmbus *bus = ch->bus;
+	uint64_t others = __atomic_fetch_or(&bus->masked, bit_of(ch), __ATOMIC_SEQ_CST);
+	uint64_t deadline_ns = vm_clock_now(bus->vm) + wait_ns;
 
-	if (__atomic_fetch_or(&bus->masked, bit_of(ch), __ATOMIC_SEQ_CST) == 0) {
-		spin_lock(&bus->timer_lock);
-		vm_timer_arm(&bus->timer, vm_clock_now(bus->vm) + VMBUS_DRAIN_NS);
-		spin_unlock(&bus->timer_lock);
+	spin_lock(&bus->timer_lock);
+	if (others == 0 || deadline_ns < bus->timer.deadline_ns) {
+		vm_timer_arm(&bus->timer, deadline_ns);
 	}
+	spin_unlock(&bus->timer_lock);
 }
 
-void vmbus_drain_later(struct vmbus_channel *ch)
+void vmbus_drain_later(struct vmbus_channel *ch, uint64_t wait_ns)
 {
 	const struct vm *vm = ch->bus->vm;
 
-	vmbus_look_later(ch);
+	vmbus_look_later(ch, wait_ns);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
 		vcpu_request_idle(vm->vcpus[i]);
 	}

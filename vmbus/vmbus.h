@@ -18,8 +18,8 @@
 struct vcpu;
 struct vm;
 
-/* How long a masked ring is left alone at most, when no vCPU halts. */
-#define VMBUS_DRAIN_NS 100000ULL
+/* When to look again where nothing says how long it may take. */
+#define VMBUS_LOOK_NS 100000ULL
 
 _Static_assert(VMBUS_MAX_CHANNELS == 64, "sets of channels are one word");
 
@@ -55,10 +55,10 @@ struct vmbus *vmbus_of(const struct vm *vm);
 
 /* Interrupt the guest for this channel. */
 void vmbus_interrupt(const struct vmbus_channel *ch);
-/* Look at it again when a vCPU halts, or at VMBUS_DRAIN_NS. */
-void vmbus_drain_later(struct vmbus_channel *ch);
-/* The same, but not when a vCPU halts: it may come to nothing again and again. */
-void vmbus_look_later(struct vmbus_channel *ch);
+/* Look at it again when a vCPU halts, or wait_ns from now at the latest. */
+void vmbus_drain_later(struct vmbus_channel *ch, uint64_t wait_ns);
+/* Look at it again then. */
+void vmbus_look_later(struct vmbus_channel *ch, uint64_t wait_ns);
 /* Does any vCPU run, or wait for a CPU? */
 bool vmbus_guest_runs(const struct vmbus *bus);
 /* channel_kick(), channel_add_sub() */

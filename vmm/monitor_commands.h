@@ -15,6 +15,7 @@ extern const struct monitor_command monitor_cmd_dev;     /* vmm/monitor_debug.c 
 extern const struct monitor_command monitor_cmd_disk;    /* vmm/monitor_disk.c */
 extern const struct monitor_command monitor_cmd_irq;     /* vmm/monitor_debug.c */
 extern const struct monitor_command monitor_cmd_vcpu;    /* vmm/monitor_debug.c */
+extern const struct monitor_command monitor_cmd_vmbus;   /* vmm/monitor_vmbus.c */
 extern const struct monitor_command monitor_cmd_trace;   /* vmm/monitor_trace.c */
 extern const struct monitor_command monitor_cmd_mem;     /* vmm/monitor_mem.c */
 extern const struct monitor_command monitor_cmd_host;    /* vmm/monitor_host.c */

@@ -14,6 +14,7 @@ const struct monitor_command *const monitor_commands[] = {
         &monitor_cmd_irq,
         &monitor_cmd_dev,
         &monitor_cmd_disk,
+        &monitor_cmd_vmbus,
         &monitor_cmd_trace,
         &monitor_cmd_mem,
         &monitor_cmd_host,

@@ -4,6 +4,7 @@
 #include "vmm/lib/fmt.h"
 #include "vmm/lib/string.h"
 #include "vmm/monitor_commands.h"
+#include "vmm/pv.h"
 #include "vmm/trace.h"
 #include "vmm/vm.h"
 
@@ -173,6 +174,22 @@ static enum monitor_result show(struct out *out, struct vm *vm, unsigned argc, c
 	return MONITOR_PENDING;
 }
 
+/* The conversation with the VMBus: it goes to the log. */
+static void switch_vmbus(struct out *out, struct vm *vm, const char *how)
+{
+	bool on = how && strcmp(how, "on") == 0;
+
+	if (!on && !(how && strcmp(how, "off") == 0)) {
+		monitor_error(out, "what follows 'vmbus' is 'on' or 'off'");
+	} else if (!vm->bus_ops) {
+		monitor_error(out, "%s has no VMBus", vm->config->name);
+	} else {
+		vm->bus_ops->trace(vm, on);
+		out_print(out, "VMBus messages of %s: %s\n", vm->config->name,
+		        on ? "in the log" : "off");
+	}
+}
+
 static enum monitor_result trace_run_command(struct out *out, unsigned argc, char *const argv[])
 {
 	struct vm *vm = monitor_find_vm(out, argv[1]);
@@ -184,22 +201,25 @@ static enum monitor_result trace_run_command(struct out *out, unsigned argc, cha
 		print_status(out, vm);
 	} else if (strcmp(argv[2], "show") == 0) {
 		return show(out, vm, argc, argv);
+	} else if (strcmp(argv[2], "vmbus") == 0) {
+		switch_vmbus(out, vm, argv[3]);
 	} else if (strcmp(argv[2], "on") == 0) {
 		switch_on(out, vm, argc, argv);
 	} else if (strcmp(argv[2], "off") == 0 && argc == 3) {
 		trace_off(vm);
 		print_status(out, vm);
 	} else {
-		monitor_error(out, "what follows the VM is 'on [KINDS]', 'off' or 'show [N]'");
+		monitor_error(out,
+		        "what follows the VM is 'on [KINDS]', 'off', 'show [N]' or 'vmbus on'");
 	}
 	return MONITOR_DONE;
 }
 
-static const char *const words[] = {"on", "off", "show", NULL};
+static const char *const words[] = {"on", "off", "show", "vmbus", NULL};
 
 const struct monitor_command monitor_cmd_trace = {
         .name = "trace",
-        .args = "VM [on [KINDS] | off | show [N]]",
+        .args = "VM [on [KINDS] | off | show [N] | vmbus on | vmbus off]",
         .summary = "record every exit of a VM, and show the last ones",
         .help = "on: from now on each vCPU keeps its last 4096 exits; it slows the VM down. KINDS\n"
                 "chooses, for example io,msr: cpuid io mem rdmsr wrmsr msr cr dr xsetbv reg hlt\n"
@@ -208,7 +228,10 @@ const struct monitor_command monitor_cmd_trace = {
                 "show: the last N (20), of all vCPUs, the newest last: time, vCPU, kind, what, "
                 "RIP,\n"
                 "ticks in the guest before it, in the hypervisor after it, and away from the\n"
-                "processor (asleep, or another's turn).\n",
+                "processor (asleep, or another's turn).\n"
+                "vmbus on, vmbus off: each message between the guest and its VMBus in the log, <- "
+                "from\n"
+                "the guest, as many as the log takes from a VM.\n",
         .min_args = 1,
         .max_args = 3,
         .complete = {MONITOR_ARG_VM, MONITOR_ARG_WORDS},

@@ -85,6 +85,53 @@ def initramfs(t, *modules):
     return out
 
 
+def dependencies(files, name):
+    """Paths of a module and of those it needs, itself first. files: name to path of all."""
+    with open(files[name], "rb") as f:
+        depends = re.search(rb"\0depends=([^\0]*)\0", f.read())[1].decode().replace("-", "_")
+    found = [files[name]]
+    for other in filter(None, depends.split(",")):
+        found += [path for path in dependencies(files, other) if path not in found]
+    return found
+
+
+def initramfs_modprobe(t, *modules, kernel="cloud", extra=None):
+    """The usual one with modules of Debian's kernel where modprobe finds them, those they need
+    included; returns its path. extra: a directory whose files come on top."""
+    fetch(kernel)
+    root, out = t.path("root"), t.path("initrd.img")
+    tree = t.built(f"guest/modules-{kernel}")
+    paths = glob.glob(os.path.join(tree, "**", "*.ko"), recursive=True)
+    files = {os.path.basename(p)[:-3].replace("-", "_"): p for p in paths}
+    lines = {}
+    for module in modules:
+        need = dependencies(files, module.replace("-", "_"))
+        for path in need:
+            name = os.path.basename(path)[:-3].replace("-", "_")
+            lines[path] = dependencies(files, name)
+    for path in lines:
+        at = os.path.join(root, "lib", "modules", os.path.relpath(path, tree))
+        os.makedirs(os.path.dirname(at), exist_ok=True)
+        shutil.copy(path, at)
+    version = os.listdir(tree)[0]
+
+    def rel(path):
+        return os.path.relpath(path, os.path.join(tree, version))
+
+    with open(os.path.join(root, "lib", "modules", version, "modules.dep"), "w", encoding="ascii") as f:
+        for path, need in lines.items():
+            f.write(f"{rel(path)}: {' '.join(rel(p) for p in need[1:])}\n")
+    if extra:
+        shutil.copytree(extra, root, dirs_exist_ok=True)
+    subprocess.run(
+        [os.path.join(REPO, "tests", "machine", "mkinitramfs.sh"), out, root],
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    shutil.rmtree(root)
+    return out
+
+
 def wait_shell(t, timeout=240):
     """From power-on (or a reset) to the prompt; returns seconds of guest time to /init."""
     match = t.expect(r"guest: /init reached ([0-9.]+) s", timeout, "/init of the guest")
