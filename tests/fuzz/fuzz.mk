@@ -29,6 +29,7 @@ $(B)/fuzz/libfake.a: $(FUZZ_FAKES)
 fuzz_walk_LIBS := -Wl,-u,fake_vm
 fuzz_mmio_emul_LIBS := -Wl,-u,fake_vm
 fuzz_fw_cfg_LIBS := -Wl,-u,fake_vm
+fuzz_ide_LIBS := -Wl,-u,fake_vm
 fuzz_monitor_LIBS := -Wl,-u,fake_vm
 fuzz_platform_LIBS := -Wl,-u,fake_vm
 fuzz_hypercall_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
