@@ -128,6 +128,7 @@ static void quiesce(struct vm *vm)
 	rtc_cmos_quiesce(&p->rtc);
 	uart16550_quiesce(&p->com1);
 	uart16550_quiesce(&p->com2);
+	piix4_ide_quiesce(&p->ide);
 	piix4_pm_quiesce(&p->pm);
 	fw_cfg_quiesce(&p->fw_cfg);
 }
@@ -149,6 +150,7 @@ static void reset(struct vm *vm)
 	debugcon_reset(&p->debugcon);
 	pci_host_reset(&p->host);
 	pci_bus_reset(&p->pci);
+	piix4_ide_reset(&p->ide);
 	piix4_pm_reset(&p->pm);
 	fw_cfg_reset(&p->fw_cfg);
 	if (p->testdev) {
@@ -201,6 +203,7 @@ void platform_init(struct platform *p)
 	debugcon_init(&p->debugcon);
 	pci_host_init(&p->host);
 	piix4_isa_init(&p->isa);
+	piix4_ide_init(&p->ide);
 	piix4_pm_init(&p->pm, PLAT_PM_BASE);
 	fw_cfg_init(&p->fw_cfg);
 	p->post =
@@ -268,6 +271,12 @@ static int attach_isa(struct platform *p, struct vm *vm, struct chr *com1, uint6
 	return err;
 }
 
+static const struct piix4_ide_map ide_map = {
+        .channels = {{PLAT_IDE1, PLAT_IDE1_CTL, PLAT_GSI_IDE1},
+                {PLAT_IDE2, PLAT_IDE2_CTL, PLAT_GSI_IDE2}},
+        .bm = PLAT_IDE_BM,
+};
+
 static int attach_pci(struct platform *p, struct vm *vm)
 {
 	int err;
@@ -277,6 +286,9 @@ static int attach_pci(struct platform *p, struct vm *vm)
 	        &p->host, vm, &p->pci, PLAT_PCI_CONFIG, &reset_control_ops, &p->reset_ports);
 	if (!err) {
 		err = piix4_isa_attach(&p->isa, &p->pci, PLAT_SLOT_SOUTH);
+	}
+	if (!err) {
+		err = piix4_ide_attach(&p->ide, vm, &p->pci, PLAT_SLOT_SOUTH, &ide_map);
 	}
 	if (!err) {
 		err = piix4_pm_attach(

@@ -12,6 +12,7 @@
 #include "devices/ioapic.h"
 #include "devices/pci_host.h"
 #include "devices/pic8259.h"
+#include "devices/piix4_ide.h"
 #include "devices/piix4_isa.h"
 #include "devices/piix4_pm.h"
 #include "devices/pit8254.h"
@@ -33,6 +34,7 @@ struct platform {
 	struct pci_bus pci;
 	struct pci_host host;
 	struct piix4_isa isa;
+	struct piix4_ide ide; /* piix4_ide_add() before the attach: its drives */
 	struct piix4_pm pm;
 	struct fw_cfg fw_cfg;
 	struct testdev *testdev;       /* (c) NULL = absent */

@@ -39,6 +39,7 @@ DUMP(reset_ports, reset_ports)
 DUMP(debugcon, debugcon)
 DUMP(pci_bus, pci)
 DUMP(pci_host, host)
+DUMP(piix4_ide, ide)
 DUMP(piix4_pm, pm)
 DUMP(fw_cfg, fw_cfg)
 
@@ -79,6 +80,8 @@ static const struct device_row rows[] = {
         {"fwcfg", "firmware configuration", 2, {NO_GSI, NO_GSI}, AT(fw_cfg), dump_fw_cfg},
         {"post", "POST code and DMA pages: nothing behind", 2, {NO_GSI, NO_GSI}, AT(post), NULL},
         {"iodelay", "delay port: nothing behind", 2, {NO_GSI, NO_GSI}, AT(iodelay), NULL},
+        {"ide", "00:07.1 PIIX4 IDE controller", 1, {PLAT_GSI_IDE1, PLAT_GSI_IDE2}, AT(ide),
+                dump_ide},
         {"pm", "00:07.3 PIIX4 ACPI", 1, {PLAT_GSI_SCI, NO_GSI}, AT(pm), dump_pm},
 };
 

@@ -26,6 +26,11 @@
 #define PLAT_DEBUGCON 0xe9
 #define PLAT_IODELAY 0xed
 #define PLAT_FPU 0xf0
+#define PLAT_IDE1 0x1f0 /* the primary channel's command and control block */
+#define PLAT_IDE1_CTL 0x3f6
+#define PLAT_IDE2 0x170
+#define PLAT_IDE2_CTL 0x376
+#define PLAT_IDE_BM 0xffa0 /* bus master, 16 ports; movable */
 #define PLAT_COM1 0x3f8
 #define PLAT_COM2 0x2f8
 #define PLAT_PM_BASE 0x400
@@ -56,6 +61,8 @@
 #define PLAT_GSI_SCI 9
 #define PLAT_GSI_MOUSE 12
 #define PLAT_GSI_FPU 13
+#define PLAT_GSI_IDE1 14
+#define PLAT_GSI_IDE2 15
 /* INTA of an even slot, INTB of an odd one, and so on; the others. Wired, not routed. */
 #define PLAT_GSI_PCI_EVEN 11
 #define PLAT_GSI_PCI_ODD 10

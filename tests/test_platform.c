@@ -46,13 +46,18 @@ static const struct {
         {0xb2, 0xb3},
         {0xe9, 0xe9},
         {0xed, 0xed},
+        {0x170, 0x177},
+        {0x1f0, 0x1f7},
         {0x2f8, 0x2ff},
+        {0x376, 0x376},
+        {0x3f6, 0x3f6},
         {0x3f8, 0x3ff},
         {0x400, 0x43f},
         {0x4d0, 0x4d1},
         {0x510, 0x511},
         {0x514, 0x51b},
         {0xcf8, 0xcff},
+        {0xffa0, 0xffaf},
 };
 
 /* And with testdev = on. */
@@ -115,6 +120,9 @@ static const struct {
         {0xcf9, 1, 0},
         {0x400, 2, 0},
         {0x404, 2, 0},
+        {0x1f7, 1, 0x7f}, /* no drives */
+        {0x376, 1, 0x7f},
+        {0xffa2, 1, 0},
         {0x3fd, 1, 0x60},
         {0x2fd, 1, 0x60},
 };
@@ -130,7 +138,8 @@ START_TEST(pci_functions)
 	static const struct {
 		uint8_t slot, fn;
 		uint32_t id;
-	} functions[] = {{0, 0, 0x71928086}, {7, 0, 0x71108086}, {7, 3, 0x71138086}};
+	} functions[] = {
+	        {0, 0, 0x71928086}, {7, 0, 0x71108086}, {7, 1, 0x71118086}, {7, 3, 0x71138086}};
 	unsigned n = 0;
 
 	for (unsigned devfn = 0; devfn < 256; devfn++) {
@@ -204,6 +213,7 @@ START_TEST(reset_is_idempotent)
 	        &first.reset_ports.state, &p.reset_ports.state, sizeof(p.reset_ports.state));
 	ck_assert_mem_eq(first.host.func.config, p.host.func.config, PCI_CONFIG_LEN);
 	ck_assert_mem_eq(first.isa.func.config, p.isa.func.config, PCI_CONFIG_LEN);
+	ck_assert_mem_eq(first.ide.func.config, p.ide.func.config, PCI_CONFIG_LEN);
 	ck_assert_mem_eq(first.pm.func.config, p.pm.func.config, PCI_CONFIG_LEN);
 	for (unsigned i = 0; i < ARRAY_SIZE(reads); i++) {
 		ck_assert_msg(in(reads[i].port, reads[i].width) == reads[i].value, "port %x",

@@ -298,6 +298,7 @@ static void run(struct source *s, unsigned steps)
 	FUZZ_CHECK(io_bus_read(&vm->pio, PLAT_I8042_CMD, 1) == 0x14);
 	FUZZ_CHECK(io_bus_read(&vm->pio, PLAT_PM_BASE + 4, 2) == 0);
 	FUZZ_CHECK(io_bus_read(&vm->pio, PLAT_COM1 + 5, 1) == 0x60);
+	FUZZ_CHECK(io_bus_read(&vm->pio, PLAT_IDE1 + 7, 1) == 0x7f);
 	FUZZ_CHECK(io_bus_read(&vm->pio, PLAT_FW_CFG + 1, 1) == 'Q');
 	vm->platform_ops->quiesce(vm);
 	FUZZ_CHECK(timer_next_deadline(0) == TIMER_NEVER);
