@@ -5,10 +5,12 @@
  */
 #include "boot/boot_info.h"
 #include "devices/backend/chr_console.h"
+#include "devices/backend/net_switch.h"
 #include "devices/platform.h"
 #include "hypercall/hv.h"
 #include "vmbus/disks.h"
 #include "vmbus/guest_services.h"
+#include "vmbus/nics.h"
 #include "vmbus/vmbus.h"
 #include "vmm/cpuid_policy.h"
 #include "vmm/hw/acpi.h"
@@ -156,6 +158,12 @@ static int create_disks(struct vm *vm, const struct boot_info *bi)
 	return disks_attach(vm, vmbus_of(vm), bi, &memory);
 }
 
+/* Network adapters, and the switches that they name. */
+static int create_nics(struct vm *vm)
+{
+	return nics_attach(vm, vmbus_of(vm), page_alloc, clock_now);
+}
+
 static void console_show(struct vm *vm, bool all)
 {
 	chr_console_show(consoles[vm->index], all);
@@ -173,6 +181,8 @@ static void init_monitor(const struct config *config)
 	        .show = console_show,
 	        .type = console_type,
 	        .rx_space = chr_console_notify_rx,
+	        .net = net_switch_dump,
+	        .net_link = nics_set_link,
 	};
 	static const struct chr_console_monitor monitor = {
 	        .rx_byte = monitor_rx,
@@ -207,7 +217,7 @@ static void create_vms(const struct boot_info *bi)
 		check_cpus(&bi->config.vms[i]);
 		vm = vm_create(&bi->config.vms[i], bi);
 		if (!vm || create_platform(vm) || create_interface(vm) || create_bus(vm) ||
-		        create_services(vm) || create_disks(vm, bi)) {
+		        create_services(vm) || create_disks(vm, bi) || create_nics(vm)) {
 			die("vm %s cannot be made; nothing was started.", bi->config.vms[i].name);
 		}
 	}

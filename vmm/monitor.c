@@ -353,6 +353,11 @@ static void work(struct timer *t)
 	}
 }
 
+const struct monitor_ops *monitor_outside(void)
+{
+	return m.ops;
+}
+
 void monitor_init(const struct config *config, const struct monitor_ops *ops, struct vm *front)
 {
 	memset(&m, 0, sizeof(m));

@@ -73,12 +73,18 @@ uint8_t monitor_key(void); /* 0 = none */
 
 /* --- for vmm/main.c --- */
 
-/* What the monitor needs of the consoles (devices/backend/chr_console.h). */
+/* What the monitor needs of devices: consoles (devices/backend/chr_console.h) and networks. */
 struct monitor_ops {
 	void (*show)(struct vm *vm, bool all);     /* the line is this VM's from here on */
 	bool (*type)(struct vm *vm, uint8_t byte); /* see monitor_type() */
 	void (*rx_space)(void);                    /* the monitor takes input again */
+	void (*net)(struct out *out);              /* switches and what is connected */
+	/* A cable of the VM is pulled or put back; false = it has no such one. */
+	bool (*net_link)(struct vm *vm, unsigned nic, bool up);
 };
+
+/* For commands. */
+const struct monitor_ops *monitor_outside(void);
 
 /*
  * Before the first input, with the VMs made. front: the VM that has the line; NULL = the monitor

@@ -19,6 +19,7 @@ extern const struct monitor_command monitor_cmd_vmbus;   /* vmm/monitor_vmbus.c 
 extern const struct monitor_command monitor_cmd_trace;   /* vmm/monitor_trace.c */
 extern const struct monitor_command monitor_cmd_mem;     /* vmm/monitor_mem.c */
 extern const struct monitor_command monitor_cmd_host;    /* vmm/monitor_host.c */
+extern const struct monitor_command monitor_cmd_net;     /* vmm/monitor_net.c */
 extern const struct monitor_command monitor_cmd_log;     /* vmm/monitor_log.c */
 extern const struct monitor_command monitor_cmd_reboot,
         monitor_cmd_poweroff; /* vmm/monitor_power.c */

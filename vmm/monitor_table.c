@@ -17,6 +17,7 @@ const struct monitor_command *const monitor_commands[] = {
         &monitor_cmd_vmbus,
         &monitor_cmd_trace,
         &monitor_cmd_mem,
+        &monitor_cmd_net,
         &monitor_cmd_host,
         &monitor_cmd_log,
         &monitor_cmd_reboot,
