@@ -10,26 +10,35 @@
 #define VECTOR_MIN 0x10U
 #define VECTOR_MAX 0xffU
 
-static enum hv_status send(struct vcpu *vcpu, uint32_t vector, uint8_t vtl, uint64_t vps)
+static bool target_valid(uint32_t vector, uint8_t vtl)
 {
-	if (vector < VECTOR_MIN || vector > VECTOR_MAX || vtl != 0) {
-		return HV_STATUS_INVALID_PARAMETER;
-	}
+	return vector - VECTOR_MIN <= VECTOR_MAX - VECTOR_MIN && vtl == 0;
+}
+
+static __attribute__((noinline)) void post(const struct vm *vm, uint8_t vector, uint64_t vps)
+{
 	for (; vps; vps &= vps - 1) {
-		struct lapic *apic = &vcpu->vm->vcpus[bit_first(vps)]->lapic;
+		struct lapic *apic = &vm->vcpus[bit_first(vps)]->lapic;
 
 		if (lapic_enabled(apic)) {
-			lapic_post(apic, (uint8_t)vector, false);
+			lapic_post(apic, vector, false);
 		}
 	}
-	return HV_STATUS_SUCCESS;
 }
 
 /* struct hv_ipi_input */
 enum exit_action hv_call_send_ipi(struct vcpu *vcpu, uint64_t first, uint64_t second)
 {
-	return hv_call_short_done(vcpu, send(vcpu, (uint32_t)first, (uint8_t)(first >> 32),
-	                                        second & hv_vpset_all(vcpu->vm)));
+	uint64_t vps = second & hv_vpset_all(vcpu->vm);
+
+	if (!target_valid((uint32_t)first, (uint8_t)(first >> 32))) {
+		return hv_call_short_done(vcpu, HV_STATUS_INVALID_PARAMETER);
+	}
+	(void)hv_call_short_done(vcpu, HV_STATUS_SUCCESS);
+	if (vps) {
+		post(vcpu->vm, (uint8_t)first, vps);
+	}
+	return ACT_SKIP;
 }
 
 struct hv_call_result hv_call_send_ipi_ex(struct vcpu *vcpu, const struct hv_call_args *args)
@@ -42,5 +51,9 @@ struct hv_call_result hv_call_send_ipi_ex(struct vcpu *vcpu, const struct hv_cal
 	if (status != HV_STATUS_SUCCESS) {
 		return hv_call_done(status);
 	}
-	return hv_call_done(send(vcpu, in->vector, in->target_vtl, vps));
+	if (!target_valid(in->vector, in->target_vtl)) {
+		return hv_call_done(HV_STATUS_INVALID_PARAMETER);
+	}
+	post(vcpu->vm, (uint8_t)in->vector, vps);
+	return hv_call_done(HV_STATUS_SUCCESS);
 }

@@ -214,15 +214,23 @@ static void give_eoi_exits(struct lapic *apic)
 	}
 }
 
+/* Ends that nobody needed to see may matter now. */
+static LAPIC_RARE void watch_moved(struct lapic *apic)
+{
+	__atomic_store_n(&apic->eoi_watch_moved, 0, __ATOMIC_SEQ_CST);
+	if (apic->assisted) {
+		lapic_withdraw_assist(apic);
+	}
+	apic->tmr_changed = true;
+	lapic_attention(apic);
+}
+
 void lapic_fold(struct lapic *apic)
 {
 	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_RELAXED)) {
 		__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&apic->eoi_watch_moved, __ATOMIC_RELAXED)) {
-			__atomic_store_n(&apic->eoi_watch_moved, 0, __ATOMIC_SEQ_CST);
-			lapic_withdraw_assist(apic);
-			apic->tmr_changed = true;
-			lapic_attention(apic);
+			watch_moved(apic);
 		}
 		for (uint32_t i = 0; i < 4; i++) {
 			if (!__atomic_load_n(&apic->pir[i], __ATOMIC_RELAXED)) {
@@ -342,13 +350,17 @@ void lapic_watch_eoi(struct lapic *apic, uint8_t vector, bool on)
 	}
 }
 
+/* The same again, when what is in the way has ended. */
+static LAPIC_RARE bool deliverable_after_all(struct lapic *apic, int vector)
+{
+	lapic_settle_assist(apic);
+	return class_of(vector) > (lapic_ppr(apic) & PRIORITY_CLASS);
+}
+
 bool lapic_has_interrupt(struct lapic *apic)
 {
 	int highest = lapic_vector_highest(apic, LAPIC_IRR);
 
-	if (apic->assisted) {
-		lapic_settle_assist(apic);
-	}
 	for (int i = 3; i >= 0; i--) {
 		uint64_t bits = __atomic_load_n(&apic->pir[i], __ATOMIC_ACQUIRE);
 
@@ -359,7 +371,10 @@ bool lapic_has_interrupt(struct lapic *apic)
 			break;
 		}
 	}
-	return class_of(highest) > (lapic_ppr(apic) & PRIORITY_CLASS);
+	if (class_of(highest) > (lapic_ppr(apic) & PRIORITY_CLASS)) {
+		return true;
+	}
+	return apic->assisted && deliverable_after_all(apic, highest);
 }
 
 void lapic_eoi_done(struct lapic *apic, uint8_t vector)

@@ -125,13 +125,14 @@ uint32_t lapic_ppr(const struct lapic *apic);
 /* IRR, ISR or TPR changed: somebody has to look before the next entry. */
 void lapic_attention(struct lapic *apic);
 
-/* lapic_assist.c; apic->assist is there */
+/* lapic_assist.c; apic->assist is there. Out of the common path's way: most guests have none. */
+#define LAPIC_RARE __attribute__((noinline, cold))
 /* The vector was put in service: it may end unnoticed, if nothing waits for that. */
-void lapic_offer_assist(struct lapic *apic, uint8_t vector);
+LAPIC_RARE void lapic_offer_assist(struct lapic *apic, uint8_t vector);
 /* What the guest has ended is ended: before somebody looks at ISR or PPR. */
-void lapic_settle_assist(struct lapic *apic);
+LAPIC_RARE void lapic_settle_assist(struct lapic *apic);
 /* The same; and if it has not, its end has to be seen from now on. */
-void lapic_withdraw_assist(struct lapic *apic);
+LAPIC_RARE void lapic_withdraw_assist(struct lapic *apic);
 void lapic_reset_assist(struct lapic *apic, bool power_on);
 void lapic_end_of_interrupt(struct lapic *apic);
 
