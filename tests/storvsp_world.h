@@ -13,7 +13,9 @@
 #include <string.h>
 
 #define WORLD_CHANNELS (1 + STORVSP_MAX_SUB)
+#ifndef WORLD_PACKETS
 #define WORLD_PACKETS 256U
+#endif
 
 struct world_in {
 	enum ring_packet_type type;

@@ -32,6 +32,7 @@ fuzz_fw_cfg_LIBS := -Wl,-u,fake_vm
 fuzz_ide_LIBS := -Wl,-u,fake_vm
 fuzz_monitor_LIBS := -Wl,-u,fake_vm
 fuzz_platform_LIBS := -Wl,-u,fake_vm
+fuzz_storvsp_LIBS := -Wl,-u,fake_vm
 fuzz_hypercall_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
 fuzz_hv_msr_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
 fuzz_vmbus_server_LIBS = $(UNIT_LIBS)
