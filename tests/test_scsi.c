@@ -222,6 +222,8 @@ static const struct {
         {"TOC, another format", &dvd, 20, 0x052400, 10, {0x43, 0, 2, [8] = 20}},
         {"configuration, reserved form", &dvd, 64, 0x052400, 10, {0x46, 3, [8] = 64}},
         {"events by themselves", &dvd, 8, 0x052400, 10, {0x4a, 0, [4] = 0x10, [8] = 8}},
+        {"track 2", &dvd, 36, 0x052400, 10, {0x52, 1, [5] = 2, [8] = 36}},
+        {"track beyond the end", &dvd, 36, 0x052400, 10, {0x52, 0, [4] = 8, [8] = 36}},
         {"disc information of another kind", &dvd, 34, 0x052400, 10, {0x51, 1, [8] = 34}},
 };
 
@@ -670,6 +672,12 @@ START_TEST(disc)
 	RUN(34, 0x51, 0, 0, 0, 0, 0, 0, 0, 34, 0);
 	GOOD(34);
 	ck_assert_mem_eq(data, "\0\x20\x0e\x01\x01\x01\x01\x20", 8);
+	for (uint8_t kind = 0; kind < 3; kind++) {
+		RUN(36, 0x52, kind, 0, 0, 0, 1, 0, 0, 36, 0);
+		GOOD(36);
+		ck_assert_mem_eq(data, "\0\x22\x01\x01\0\x04\x01\x02\0\0\0\0", 12);
+		ck_assert_mem_eq(data + 24, "\0\0\x08\0\0\0\x07\xff", 8);
+	}
 	/* Larger than any CD. */
 	dvd.blk.size = 1ULL << 32;
 	RUN(255, 0x46, 0, 0, 0, 0, 0, 0, 0, 255, 0);

@@ -64,6 +64,7 @@ static const struct command commands[] = {
         CMD(0x46, 10, DVD | ALWAYS, scsi_get_configuration, 0x03, 0xff, 0xff, 0, 0, 0, 0xff, 0xff),
         CMD(0x4a, 10, DVD | ALWAYS, scsi_get_event_status, 0x01, 0, 0, 0xff, 0, 0, 0xff, 0xff),
         CMD(0x51, 10, DVD, scsi_read_disc_info, 0x07, 0, 0, 0, 0, 0, 0xff, 0xff),
+        CMD(0x52, 10, DVD, scsi_read_track_info, 0x03, X4, 0, 0xff, 0xff),
         CMD(0x5a, 10, ANY | ALWAYS, scsi_mode_sense_10, 0x08, 0xff, 0xff, 0, 0, 0, 0xff, 0xff),
         CMD(0x88, 16, DISK, scsi_read, 0x18, X8, X4),
         CMD(0x8a, 16, DISK, scsi_write, 0x18, X8, X4),

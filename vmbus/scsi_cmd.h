@@ -108,6 +108,7 @@ void scsi_read_toc(struct scsi_req *req);
 void scsi_get_configuration(struct scsi_req *req);
 void scsi_get_event_status(struct scsi_req *req);
 void scsi_read_disc_info(struct scsi_req *req);
+void scsi_read_track_info(struct scsi_req *req);
 void scsi_prevent_allow(struct scsi_req *req);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a DVD drive with one data track knows beside a disk's commands.
 // Specs: [MMC] "READ TOC/PMA/ATIP Command", "GET CONFIGURATION Command", "GET EVENT STATUS
-// NOTIFICATION Command", "READ DISC INFORMATION Command".
+// NOTIFICATION Command", "READ DISC INFORMATION Command", "READ TRACK INFORMATION Command".
 #include "vmbus/scsi_cmd.h"
 #include "vmm/lib/string.h"
 
@@ -173,6 +173,30 @@ void scsi_read_disc_info(struct scsi_req *req)
 	buf[6] = 1;
 	buf[7] = 0x20; /* for any use */
 	scsi_reply(req, 34, be16(req->cdb + 7));
+}
+
+/* There is track 1 and nothing else, by whatever name it is asked for. */
+void scsi_read_track_info(struct scsi_req *req)
+{
+	const unsigned kind = req->cdb[1] & 0x03;
+	const uint32_t which = be32(req->cdb + 2);
+	uint8_t *buf = req->buf;
+
+	/* 0: the track at that block; 1: of that number; 2: the first one of that session. */
+	if (kind == 3 || (kind == 0 ? which >= blocks(req) : which != 1)) {
+		scsi_fail(req, SENSE_INVALID_FIELD);
+		return;
+	}
+	memset(buf, 0, 36);
+	put_be16(buf, 34);
+	buf[2] = 1; /* track, session */
+	buf[3] = 1;
+	buf[5] = 0x04; /* data, recorded uninterrupted */
+	buf[6] = 0x01; /* mode 1 */
+	buf[7] = 0x02; /* the last block that was recorded is valid */
+	put_be32(buf + 24, blocks(req));
+	put_be32(buf + 28, blocks(req) - 1);
+	scsi_reply(req, 36, be16(req->cdb + 7));
 }
 
 void scsi_prevent_allow(struct scsi_req *req)
