@@ -26,6 +26,8 @@ START_TEST(linux_guest)
 	say_teardown(1, 0xe1e10);
 	ck_did("vp1 torn down e1e10\n");
 	say_plain(VMBUS_UNLOAD);
+	say_relid(VMBUS_RELID_RELEASED, 1);
+	say_relid(VMBUS_RELID_RELEASED, 2);
 	ck_did("vp1 unloaded\n");
 	ck_assert_uint_eq(world.remarks, 0);
 }

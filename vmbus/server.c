@@ -225,7 +225,7 @@ static const struct row rows[VMBUS_MESSAGE_TYPES] = {
         [VMBUS_GPADL_BODY] = {server_gpadl_body, sizeof(struct vmbus_msg_gpadl_body), CONNECTED},
         [VMBUS_GPADL_TEARDOWN] = {server_gpadl_teardown, sizeof(struct vmbus_msg_gpadl_teardown),
                 CONNECTED},
-        [VMBUS_RELID_RELEASED] = {server_relid_released, sizeof(struct vmbus_msg_relid), CONNECTED},
+        [VMBUS_RELID_RELEASED] = {server_relid_released, sizeof(struct vmbus_msg_relid), ALWAYS},
         [VMBUS_INITIATE_CONTACT] = {initiate_contact, sizeof(struct vmbus_msg_contact), ALWAYS},
         [VMBUS_UNLOAD] = {unload, sizeof(struct vmbus_msg_header), ALWAYS},
         [VMBUS_OPEN_RESERVED] = {open_reserved, sizeof(struct vmbus_msg_open_reserved), CONNECTED},

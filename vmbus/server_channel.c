@@ -320,6 +320,9 @@ const char *server_relid_released(struct vmbus_server *s, const struct vmbus_req
 {
 	struct vmbus_place *place = server_place(s, r->m->relid.relid);
 
+	if (s->version == 0) {
+		return NULL; /* Linux 6.1 says it of each channel, after Unload */
+	}
 	if (!place || place->state != CHANNEL_RESCINDED || place->rescind_due) {
 		return "not rescinded";
 	}
