@@ -203,9 +203,25 @@ ATTACK(devices)
 	programs(scratch);
 }
 
+/* The registers of the function that switches the machine off. */
+static void pm_registers(uint32_t regs[64], bool put_back)
+{
+	for (uint32_t i = 0; i < 64; i++) {
+		outl(0xcf8, 0x80003b00U + 4 * i);
+		if (put_back) {
+			outl(0xcfc, regs[i]);
+		} else {
+			regs[i] = inl(0xcfc);
+		}
+	}
+}
+
 /* Base addresses and the power-management block moved over everything. */
 ATTACK(pci)
 {
+	static uint32_t pm[64];
+
+	pm_registers(pm, false);
 	while (more()) {
 		static const uint32_t functions[] = {0, 0x3800, 0x3b00, 0x3900, 0x4000};
 
@@ -223,4 +239,5 @@ ATTACK(pci)
 		}
 		outw((uint16_t)(rnd() & 0xffc0), 0);
 	}
+	pm_registers(pm, true);
 }
