@@ -193,7 +193,7 @@ struct ide_channel {
 /* --- ide_channel.c --- */
 
 void ide_channel_init(struct ide_channel *ch, const char *name);
-/* Before attach; *blk lives as long. -EINVAL when the backend's blocks are not what IDE has,
+/* Before the VM starts; *blk lives as long. -EINVAL when the backend's blocks are not what IDE has,
  * -EEXIST when there is a drive already. */
 __must_check int ide_channel_add(struct ide_channel *ch, unsigned drive, struct blk *blk);
 /* Registers ports (off until ide_channel_decode()) and the line. Undoes itself. */

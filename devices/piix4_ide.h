@@ -31,8 +31,8 @@ void piix4_ide_init(struct piix4_ide *ide);
 /* Where *ide lies in host memory, for backends that do not move data by the processor. */
 void piix4_ide_place(struct piix4_ide *ide, hpa_t self);
 /*
- * The next drive: master and slave of the primary, then of the secondary channel. Before the
- * attach; *blk lives as long. -ENOSPC for a fifth, -EINVAL for blocks that IDE has not (512 bytes,
+ * The next drive: master and slave of the primary, then of the secondary channel. Before the VM
+ * starts; *blk lives as long. -ENOSPC for a fifth, -EINVAL for blocks that IDE has not (512 bytes,
  * of a CD-ROM 2048).
  */
 __must_check int piix4_ide_add(struct piix4_ide *ide, struct blk *blk);

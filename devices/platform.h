@@ -34,7 +34,7 @@ struct platform {
 	struct pci_bus pci;
 	struct pci_host host;
 	struct piix4_isa isa;
-	struct piix4_ide ide; /* piix4_ide_add() before the attach: its drives */
+	struct piix4_ide ide; /* piix4_ide_add() before the VM starts: its drives */
 	struct piix4_pm pm;
 	struct fw_cfg fw_cfg;
 	struct testdev *testdev;       /* (c) NULL = absent */

@@ -40,6 +40,9 @@ static const struct {
                 true},
         {"ram:64M.img", "64M.img", "disk = ram:64M.img, bus=storvsc, block=512", 0, 512, false,
                 false},
+        {"ram:1M, bus=ide", "", "disk = ram:1024K, bus=ide, block=512", 1 << 20, 512, false, false},
+        {"ram:x.iso, dvd, bus=ide", "x.iso", "disk = ram:x.iso, bus=ide, block=2048, dvd", 0, 2048,
+                true, true},
         {"ram:100", "100", "disk = ram:100, bus=storvsc, block=512", 0, 512, false, false},
 };
 
@@ -65,6 +68,17 @@ START_TEST(accepted)
 }
 END_TEST
 
+#define IDE "disk = ram:1M, bus=ide\n"
+
+/* Without VMBus there is still IDE. */
+START_TEST(ide_alone)
+{
+	parse_ok(VM "hyperv = off\n" IDE IDE IDE IDE);
+	ck_assert_uint_eq(config_disks_on(&cfg.vms[0], DISK_IDE), 4);
+	ck_assert_uint_eq(config_disks_on(&cfg.vms[0], DISK_STORVSC), 0);
+}
+END_TEST
+
 static const struct {
 	const char *text, *error;
 } bad[] = {
@@ -81,9 +95,11 @@ static const struct {
         {VM "disk = ram:1K, block=4096\n",
                 "4: the disk's size is not a multiple of its block size, 4096"},
         {VM "disk = ram:b\xc3\xa4r\n", "4: disk has a character that is not ASCII"},
-        {VM "disk = ram:1M, bus=ide\n",
-                "4: there is no IDE controller yet: a disk's bus is storvsc"},
-        {VM "disk = ram:1M, bus=scsi\n", "4: bus must be storvsc, not 'scsi'"},
+        {VM "disk = ram:1M, bus=scsi\n", "4: bus must be storvsc or ide, not 'scsi'"},
+        {VM "disk = ram:1M, bus=ide, block=4096\n", "4: a disk on bus ide has blocks of 512 bytes"},
+        {VM IDE IDE "disk = ram:1M\n" IDE IDE IDE, "9: more than 4 disks on bus ide"},
+        {VM "hyperv = off\n" IDE "disk = ram:1M\n",
+                "6: a disk on bus storvsc needs VMBus: hyperv = on, vmbus = on"},
         {VM "disk = ram:1M, bus\n", "4: disk option bus needs a value"},
         {VM "disk = ram:1M, ro=yes\n", "4: disk option ro takes no value"},
         {VM "disk = ram:1M, dvd=\n", "4: disk option dvd takes no value"},
@@ -168,6 +184,7 @@ START_TEST(sharing)
 }
 END_TEST
 
-UNIT_MAIN("config_disk", tcase_add_loop_test(tc, accepted, 0, ARRAY_SIZE(good));
+UNIT_MAIN("config_disk", tcase_add_test(tc, ide_alone);
+          tcase_add_loop_test(tc, accepted, 0, ARRAY_SIZE(good));
           tcase_add_loop_test(tc, refused, 0, ARRAY_SIZE(bad)); tcase_add_test(tc, several);
           tcase_add_test(tc, longest_path); tcase_add_test(tc, sharing);)

@@ -106,6 +106,34 @@ START_TEST(several)
 }
 END_TEST
 
+/* Units count on, whatever lies between; disks of another bus are for others to take. */
+START_TEST(some_on_ide)
+{
+	ck_assert_int_eq(attach("disk = ram:1M, bus=ide\ndisk = ram:2M\n"
+	                        "disk = ram:x.img, dvd, bus=ide\ndisk = ram:3M\n",
+	                         1 << 20),
+	        0);
+	text[0] = '\0';
+	vm->disk_ops->list(vm, &out);
+	ck_assert_ptr_nonnull(strstr(text, "   0 ide         1024 KiB   512 rw  "));
+	ck_assert_ptr_nonnull(strstr(text, "   1 in          2048 KiB   512 rw  "));
+	ck_assert_ptr_nonnull(strstr(text, "   2 ide         1024 KiB  2048 dvd "));
+	ck_assert_ptr_nonnull(strstr(text, "   3 in          3072 KiB   512 rw  "));
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 0, false), -EOPNOTSUPP);
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 3, false), 0);
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 4, false), -ENOENT);
+	text[0] = '\0';
+	vm->disk_ops->list(vm, &out);
+	ck_assert_ptr_nonnull(strstr(text, "   3 removed     3072 KiB"));
+	ck_assert_ptr_nonnull(strstr(text, "   1 in          2048 KiB"));
+	ck_assert_uint_eq(disks_blk(vm, 2)->block_size, 2048);
+	/* No bus, no controller. */
+	ck_assert_int_eq(attach("hyperv = off\ndisk = ram:1M, bus=ide\n", 1 << 20), 0);
+	ck_assert_uint_eq(disks_blk(vm, 0)->size, 1 << 20);
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 0, true), -EOPNOTSUPP);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
 	ck_assert_int_eq(attach("disk = ram:64M\n", 100), -ENOMEM);
@@ -117,4 +145,5 @@ START_TEST(no_memory)
 END_TEST
 
 UNIT_MAIN("disks", tcase_add_checked_fixture(tc, NULL, teardown); tcase_add_test(tc, none);
-          tcase_add_test(tc, several); tcase_add_test(tc, no_memory);)
+          tcase_add_test(tc, several); tcase_add_test(tc, some_on_ide);
+          tcase_add_test(tc, no_memory);)

@@ -15,7 +15,10 @@
 struct disks {
 	struct storvsp controller;
 	struct blk_ram rams[MAX_DISKS];
+	uint8_t luns[MAX_DISKS]; /* (c) units of the controller; NO_LUN: another's */
 };
+
+#define NO_LUN 0xffU
 
 static unsigned long long llu(uint64_t v)
 {
@@ -30,16 +33,20 @@ static void list(struct vm *vm, struct out *out)
 	out_print(out, "%4s %-7s %12s %5s %-4s %10s %10s %8s %6s %-24s %s\n", "disk", "state",
 	        "size", "block", "mode", "reads", "writes", "flushes", "errors", "serial",
 	        "contents");
-	for (unsigned i = 0; i < disks->controller.n_luns; i++) {
+	for (unsigned i = 0; i < vm->config->n_disks; i++) {
 		const struct config_disk *config = &vm->config->disks[i];
 		const struct blk *blk = &disks->rams[i].blk;
+		const uint8_t lun = disks->luns[i];
 		char serial[25];
 
 		for (unsigned b = 0; b < 12; b++) {
 			fmt_print(serial + 2 * (size_t)b, 3, "%02x", blk->id[b]);
 		}
 		out_print(out, "%4u %-7s %8llu KiB %5u %-4s %10llu %10llu %8llu %6llu %-24s ", i,
-		        present & BIT(i) ? "in" : "removed", llu(blk->size >> 10), blk->block_size,
+		        lun == NO_LUN        ? disk_bus_names[config->bus]
+		        : present & BIT(lun) ? "in"
+		                             : "removed",
+		        llu(blk->size >> 10), blk->block_size,
 		        config->dvd      ? "dvd"
 		        : blk->read_only ? "ro"
 		                         : "rw",
@@ -53,7 +60,13 @@ static int plug(struct vm *vm, uint32_t number, bool in)
 {
 	struct disks *disks = vm->disks;
 
-	return storvsp_plug(&disks->controller, number, in);
+	if (number >= vm->config->n_disks) {
+		return -ENOENT;
+	}
+	if (disks->luns[number] == NO_LUN) {
+		return -EOPNOTSUPP;
+	}
+	return storvsp_plug(&disks->controller, disks->luns[number], in);
 }
 
 static const struct vm_disk_ops ops = {.list = list, .plug = plug};
@@ -98,11 +111,12 @@ int disks_attach(struct vm *vm, struct vmbus *bus, const struct boot_info *bi,
         const struct disks_memory *memory)
 {
 	const uint32_t n = vm->config->n_disks;
+	uint32_t n_luns = 0;
 	struct blk *blks[MAX_DISKS];
 	struct disks *disks;
 	int err = -ENOMEM;
 
-	if (n == 0 || !bus) {
+	if (n == 0) {
 		return 0;
 	}
 	disks = memory->alloc((sizeof(*disks) + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
@@ -113,14 +127,28 @@ int disks_attach(struct vm *vm, struct vmbus *bus, const struct boot_info *bi,
 			        vm->config->disks[i].line, vm->config->name, i);
 			return err;
 		}
-		blks[i] = &disks->rams[i].blk;
+		disks->luns[i] = NO_LUN;
+		if (vm->config->disks[i].bus == DISK_STORVSC) {
+			disks->luns[i] = (uint8_t)n_luns;
+			blks[n_luns++] = &disks->rams[i].blk;
+		}
 	}
 	if (!disks) {
 		log_error("[vm.%s]: no memory is left for its SCSI controller", vm->config->name);
 		return err;
 	}
-	storvsp_init(&disks->controller, vm, blks, n);
 	vm->disks = disks;
 	vm->disk_ops = &ops;
+	if (n_luns == 0) {
+		return 0;
+	}
+	storvsp_init(&disks->controller, vm, blks, n_luns);
 	return storvsp_attach(&disks->controller, bus);
+}
+
+struct blk *disks_blk(const struct vm *vm, uint32_t number)
+{
+	struct disks *disks = vm->disks;
+
+	return &disks->rams[number].blk;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The disks of a VM, as its configuration names them: contents in memory, on a synthetic SCSI
- * controller. They live as long as Candela runs, whatever the VM does.
+ * controller, or for another controller to take (bus=ide). They live as long as Candela runs,
+ * whatever the VM does.
  */
 #ifndef VMBUS_DISKS_H
 #define VMBUS_DISKS_H
 
 #include "vmm/lib/types.h"
 
+struct blk;
 struct boot_info;
 struct vm;
 struct vmbus;
@@ -21,5 +23,8 @@ struct disks_memory {
 /* Before the VM starts. Nothing for a VM without disks. -ENOMEM after a sentence in the log. */
 __must_check int disks_attach(struct vm *vm, struct vmbus *bus, const struct boot_info *bi,
         const struct disks_memory *memory);
+
+/* The contents of disk 'number' of the configuration; the VM has been attached to. */
+struct blk *disks_blk(const struct vm *vm, uint32_t number);
 
 #endif

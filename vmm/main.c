@@ -107,6 +107,7 @@ static int create_platform(struct vm *vm)
 	chr_console_init(console);
 	consoles[vm->index] = console;
 	platform_init(p);
+	piix4_ide_place(&p->ide, virt_to_phys(&p->ide));
 	if (vm->config->testdev) {
 		platform_add_testdev(p, (struct testdev *)(console + 1));
 	}
@@ -155,7 +156,15 @@ static int create_disks(struct vm *vm, const struct boot_info *bi)
 {
 	static const struct disks_memory memory = {.alloc = page_alloc, .at = phys_to_virt};
 
-	return disks_attach(vm, vmbus_of(vm), bi, &memory);
+	struct platform *p = vm->platform;
+	int err = disks_attach(vm, vmbus_of(vm), bi, &memory);
+
+	for (uint32_t i = 0; !err && i < vm->config->n_disks; i++) {
+		if (vm->config->disks[i].bus == DISK_IDE) {
+			err = piix4_ide_add(&p->ide, disks_blk(vm, i));
+		}
+	}
+	return err;
 }
 
 /* Network adapters, and the switches that they name. */

@@ -16,6 +16,9 @@ static void plug(struct out *out, struct vm *vm, uint64_t number, bool in)
 
 	if (err == -ENOENT) {
 		monitor_error(out, "%s has no disk %llu", name, (unsigned long long)number);
+	} else if (err == -EOPNOTSUPP) {
+		monitor_error(out, "disk %llu of %s is on bus ide, where nothing is plugged",
+		        (unsigned long long)number, name);
 	} else if (err) {
 		monitor_error(out, "disk %llu of %s is %s already", (unsigned long long)number,
 		        name, in ? "there" : "removed");

@@ -17,7 +17,8 @@ struct vm_disk_ops {
 	/* A line of headings, and one for each disk. */
 	void (*list)(struct vm *vm, struct out *out);
 	/* Take a disk out, or put it in again with its contents; the guest is told. 0; -ENOENT =
-	 * there is none of that number; -EEXIST = it is so already. */
+	 * there is none of that number; -EEXIST = it is so already;
+	 * -EOPNOTSUPP = its bus has no plugs. */
 	int (*plug)(struct vm *vm, uint32_t number, bool in);
 };
 

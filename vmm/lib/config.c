@@ -43,9 +43,12 @@ static int finish_vm(struct parser *p)
 		        p, "[vm.%s] does not say how much memory it has (memory = 512M)", vm->name);
 	}
 	err = config_finish_vmbus(p, vm);
-	if (!err && vm->n_disks > 0 && vm->vmbus == 0) {
-		p->line = vm->disks[0].line;
-		return config_fail(p, "a disk on bus storvsc needs VMBus: hyperv = on, vmbus = on");
+	for (uint32_t i = 0; !err && i < vm->n_disks && vm->vmbus == 0; i++) {
+		if (vm->disks[i].bus == DISK_STORVSC) {
+			p->line = vm->disks[i].line;
+			return config_fail(
+			        p, "a disk on bus storvsc needs VMBus: hyperv = on, vmbus = on");
+		}
 	}
 	if (!err && vm->n_nics > 0 && vm->vmbus == 0) {
 		p->line = vm->nics[0].line;

@@ -76,9 +76,19 @@ extern const char *const hv_feature_names[HV_FEATURE_COUNT];
 
 enum smbios_strings { SMBIOS_CANDELA, SMBIOS_HYPERV };
 
-/* One disk of a VM, on its synthetic SCSI controller; its number there is its place in the list. */
+enum disk_bus { DISK_STORVSC, DISK_IDE, DISK_BUS_COUNT };
+#define MAX_IDE_DISKS 4 /* two channels of two drives */
+
+/* Names as written in the file; index is enum disk_bus. */
+extern const char *const disk_bus_names[DISK_BUS_COUNT];
+
+/*
+ * One disk of a VM. Its place on its controller - the synthetic SCSI controller's unit, the IDE
+ * controller's channel and drive - is its place among the disks of that bus.
+ */
 struct config_disk {
 	uint32_t line;
+	uint32_t bus;            /* enum disk_bus */
 	char path[MAX_PATH_LEN]; /* image on the boot volume; "" = empty at the beginning */
 	uint64_t size;           /* bytes, of an empty one */
 	uint32_t block_size;     /* 512, 4096, or 2048 of a DVD */
@@ -151,6 +161,8 @@ struct config_error {
 __must_check int config_parse(struct config *cfg, const char *file_name, const char *text,
         size_t len, struct config_error *err);
 
+/* How many disks of a VM are on this bus. */
+uint32_t config_disks_on(const struct config_vm *vm, enum disk_bus bus);
 /*
  * Does this disk need memory of its own beside its image? An empty one does; one that can be
  * written does when anything else of any VM is made of the same file.

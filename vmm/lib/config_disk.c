@@ -43,14 +43,20 @@ static int set_source(struct parser *p, struct config_disk *disk, struct slice s
 	return 0;
 }
 
-static int set_bus(struct parser *p, struct slice value)
+const char *const disk_bus_names[DISK_BUS_COUNT] = {
+        [DISK_STORVSC] = "storvsc",
+        [DISK_IDE] = "ide",
+};
+
+static int set_bus(struct parser *p, struct config_disk *disk, struct slice value)
 {
-	if (slice_is(value, "ide")) {
-		return config_fail(p, "there is no IDE controller yet: a disk's bus is storvsc");
+	int i = value_word(value, disk_bus_names, DISK_BUS_COUNT);
+
+	if (i < 0) {
+		return config_fail(
+		        p, "bus must be storvsc or ide, not '%.*s'", quote_len(value), value.p);
 	}
-	if (!slice_is(value, "storvsc")) {
-		return config_fail(p, "bus must be storvsc, not '%.*s'", quote_len(value), value.p);
-	}
+	disk->bus = (uint32_t)i;
 	return 0;
 }
 
@@ -95,7 +101,7 @@ static int set_option(struct parser *p, struct config_disk *disk, struct slice i
 	}
 	switch ((enum option)i) {
 	case OPT_BUS:
-		return set_bus(p, value);
+		return set_bus(p, disk, value);
 	case OPT_BLOCK:
 		return set_block(p, disk, value);
 	case OPT_RO:
@@ -125,6 +131,9 @@ static int check(struct parser *p, struct config_disk *disk)
 	}
 	if (disk->block_size == 0) {
 		disk->block_size = BLOCK_SIZE;
+	}
+	if (disk->bus == DISK_IDE && disk->block_size == BLOCK_SIZE_LARGE) {
+		return config_fail(p, "a disk on bus ide has blocks of 512 bytes");
 	}
 	if (!is_aligned(disk->size, disk->block_size)) {
 		return config_fail(p, "the disk's size is not a multiple of its block size, %u",
@@ -156,7 +165,20 @@ int config_set_disk(struct parser *p, const char *key, struct slice value)
 		}
 	}
 	p->vm->n_disks++;
+	if (config_disks_on(p->vm, DISK_IDE) > MAX_IDE_DISKS) {
+		return config_fail(p, "more than %d disks on bus ide", MAX_IDE_DISKS);
+	}
 	return check(p, disk);
+}
+
+uint32_t config_disks_on(const struct config_vm *vm, enum disk_bus bus)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < vm->n_disks; i++) {
+		n += vm->disks[i].bus == (uint32_t)bus;
+	}
+	return n;
 }
 
 static unsigned uses_of(const struct config_vm *vm, const char *path)

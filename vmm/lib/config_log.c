@@ -69,12 +69,12 @@ static void log_disks(const struct config_vm *vm)
 		const char *more = disk->dvd ? ", dvd" : disk->read_only ? ", ro" : "";
 
 		if (disk->path[0] != '\0') {
-			log_info("config: vm.%s: disk = ram:%s, bus=storvsc, block=%u%s", vm->name,
-			        disk->path, disk->block_size, more);
+			log_info("config: vm.%s: disk = ram:%s, bus=%s, block=%u%s", vm->name,
+			        disk->path, disk_bus_names[disk->bus], disk->block_size, more);
 		} else {
-			log_info("config: vm.%s: disk = ram:%lluK, bus=storvsc, block=%u%s",
-			        vm->name, (unsigned long long)disk->size >> 10, disk->block_size,
-			        more);
+			log_info("config: vm.%s: disk = ram:%lluK, bus=%s, block=%u%s", vm->name,
+			        (unsigned long long)disk->size >> 10, disk_bus_names[disk->bus],
+			        disk->block_size, more);
 		}
 	}
 }
