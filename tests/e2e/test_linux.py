@@ -28,7 +28,7 @@ def platform(t):
     """The devices as Linux found them."""
     out = t.shell("lspci")
     for device in ("00:00.0 Class 0600: 8086:7192", "00:07.0 Class 0601: 8086:7110",
-                   "00:07.3 Class 0680: 8086:7113"):  # fmt: skip
+                   "00:07.1 Class 0101: 8086:7111", "00:07.3 Class 0680: 8086:7113"):  # fmt: skip
         t.check(device in out, f"lspci does not show {device}: {out!r}")
     # The standard header as configuration mechanism 1 delivers it: vendor, device, class.
     out = t.shell("hexdump -n 16 -e '16/1 \"%02x \"' /sys/bus/pci/devices/0000:00:00.0/config")
