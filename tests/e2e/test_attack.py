@@ -247,7 +247,7 @@ TESTS = {
     "attack": ("test", beside_linux(QUICK, {}, {n: ENDLESS[n] for n in ("spin", "triple", "align", "debug")}, 1, 3)),
     "attack_long": ("all", beside_linux(
         {"floods": SURVIVORS["floods"], **{n: SURVIVORS[n] for n in ("storms", "starts", "ticks", "programs")}},
-        EITHER, {n: ENDLESS[n] for n in ("spin", "halt", "resets", "task")}, 10, len(DEATHS), longest=8,
+        EITHER, {n: ENDLESS[n] for n in ("spin", "halt", "resets", "task")}, 5, len(DEATHS), longest=8,
         vcpus=2)),
     "attack_alone_1": ("all", alone(SURVIVORS, 4, cpus=1)),
     "attack_alone_bare": ("all", alone(SURVIVORS, 2, host="vmx = -all")),
