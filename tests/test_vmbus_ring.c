@@ -437,6 +437,21 @@ START_TEST(checks_the_read_index)
 }
 END_TEST
 
+START_TEST(room_does_not_go_away)
+{
+	open_at(0, false);
+	write_packet(1016, 0);
+	write_packet(1016, 0);
+	header()->read_index = 2048;
+	ck_assert(ring_has_room(&ring, SIZE - 2048));
+	header()->read_index = 1024; /* back */
+	ck_assert(ring_has_room(&ring, SIZE - 2048));
+	header()->read_index = 4096; /* beyond what was written */
+	ck_assert(!ring_has_room(&ring, SIZE - 16 + 1));
+	ck_assert(ring_has_room(&ring, SIZE - 16));
+}
+END_TEST
+
 START_TEST(counts_what_is_in_it)
 {
 	struct ring_desc d = inband(96);
@@ -462,4 +477,5 @@ UNIT_MAIN("vmbus_ring", tcase_add_test(tc, opens_only_what_is_a_ring);
           tcase_add_test(tc, writes_a_packet_at_every_offset);
           tcase_add_test(tc, never_fills_the_last_eight_bytes); tcase_add_test(tc, asks_for_room);
           tcase_add_test(tc, interrupts_when_the_ring_was_empty);
-          tcase_add_test(tc, checks_the_read_index); tcase_add_test(tc, counts_what_is_in_it);)
+          tcase_add_test(tc, checks_the_read_index); tcase_add_test(tc, room_does_not_go_away);
+          tcase_add_test(tc, counts_what_is_in_it);)

@@ -4,8 +4,8 @@
 #include "vmbus/channel_run.h"
 
 #include "vmbus/vmbus.h"
-#include "vmm/hw/clock.h"
 #include "vmm/lib/err.h"
+#include "vmm/vm_timer.h"
 
 /* Packets a device takes at once; then the guest sees what was done, and is interrupted. */
 #define BATCH 16U
@@ -36,20 +36,21 @@ static void publish_locked(struct vmbus_channel *ch)
 /* So many packets have come since the last time: a moving average of what one takes. */
 static void measure_locked(struct vmbus_channel *ch, uint64_t packets)
 {
-	const uint64_t max = 2 * clock_ns_to_tsc(GAP_MAX_NS), now = clock_tsc();
-	uint64_t gap;
+	const uint64_t max = 2 * GAP_MAX_NS;
+	uint64_t now, gap;
 
 	if (packets == 0) {
 		return;
 	}
-	gap = (now - ch->last_tsc) / packets;
-	ch->last_tsc = now;
-	ch->gap = (3 * ch->gap + (gap < max ? gap : max)) / 4;
+	now = vm_clock_now(ch->bus->vm);
+	gap = (now - ch->last_ns) / packets;
+	ch->last_ns = now;
+	ch->gap_ns = (3 * ch->gap_ns + (gap < max ? gap : max)) / 4;
 }
 
 static uint64_t wait_ns(const struct vmbus_channel *ch)
 {
-	uint64_t ns = clock_tsc_to_ns(WAIT_PACKETS * ch->gap);
+	uint64_t ns = WAIT_PACKETS * ch->gap_ns;
 
 	if (ns < VMBUS_LOOK_NS) {
 		return VMBUS_LOOK_NS;
@@ -59,7 +60,7 @@ static uint64_t wait_ns(const struct vmbus_channel *ch)
 
 static bool try_now_locked(struct vmbus_channel *ch)
 {
-	if (ch->gap > clock_ns_to_tsc(GAP_MAX_NS) || ++ch->tries < ch->try_after) {
+	if (ch->gap_ns > GAP_MAX_NS || ++ch->tries < ch->try_after) {
 		return false;
 	}
 	ch->tries = 0;
@@ -182,8 +183,8 @@ static int open_locked(struct vmbus_channel *ch, uint32_t out_offset_pages, cons
 	ch->broken = false;
 	ch->tries = 0;
 	ch->try_after = TRY_FIRST;
-	ch->gap = 0;
-	ch->last_tsc = clock_tsc();
+	ch->gap_ns = 0;
+	ch->last_ns = vm_clock_now(ch->bus->vm);
 	ch->is_open = true;
 	err = ch->ops->open(ch, user);
 	if (err) {

@@ -229,8 +229,9 @@ static bool fits(struct ring *r, uint32_t bytes)
 		return true;
 	}
 	read = load(&header(r)->read_index);
-	/* An index that makes no sense is one that never moves: nothing is sent any more. */
-	if (!valid_index(r, read)) {
+	/* A reader goes on, as far as we have written. One that does anything else stands still
+	 * for us, so that room which was there once stays there. */
+	if (!valid_index(r, read) || distance(r, r->peer, read) > distance(r, r->peer, r->own)) {
 		return false;
 	}
 	r->peer = read;

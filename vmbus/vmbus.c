@@ -411,8 +411,10 @@ static void trace(void *owner, bool from_guest, const void *msg, uint32_t size, 
 {
 	struct vmbus *bus = owner;
 
-	if (__atomic_load_n(&bus->trace, __ATOMIC_RELAXED) || remark) {
-		vmbus_trace_message(bus, from_guest, msg, size, remark);
+	bool on = __atomic_load_n(&bus->trace, __ATOMIC_RELAXED);
+
+	if (on || remark) {
+		vmbus_trace_message(bus, on ? LOG_INFO : LOG_DEBUG, from_guest, msg, size, remark);
 	}
 }
 

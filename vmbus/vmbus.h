@@ -11,6 +11,7 @@
 
 #include "vmbus/channel.h"
 #include "vmbus/server.h"
+#include "vmm/lib/log.h"
 #include "vmm/lib/out.h"
 #include "vmm/lib/spinlock.h"
 #include "vmm/vm_timer.h"
@@ -68,7 +69,7 @@ void vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);
 /* --- vmbus_dump.c, vmbus_trace.c --- */
 
 void vmbus_dump(struct vmbus *bus, struct out *out);
-void vmbus_trace_message(
-        struct vmbus *bus, bool from_guest, const void *message, uint32_t size, const char *remark);
+void vmbus_trace_message(struct vmbus *bus, enum log_level level, bool from_guest,
+        const void *message, uint32_t size, const char *remark);
 
 #endif

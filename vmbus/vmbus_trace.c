@@ -108,12 +108,12 @@ static void describe(char line[LINE], const uint8_t *message, uint32_t size)
 	}
 }
 
-void vmbus_trace_message(
-        struct vmbus *bus, bool from_guest, const void *message, uint32_t size, const char *remark)
+void vmbus_trace_message(struct vmbus *bus, enum log_level level, bool from_guest,
+        const void *message, uint32_t size, const char *remark)
 {
 	char line[LINE];
 
 	describe(line, message, size);
-	vm_log(bus->vm, LOG_INFO, "vmbus %s %s%s%s", from_guest ? "<-" : "->", line,
+	vm_log(bus->vm, level, "vmbus %s %s%s%s", from_guest ? "<-" : "->", line,
 	        remark ? ": " : "", remark ? remark : "");
 }

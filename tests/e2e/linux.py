@@ -95,11 +95,11 @@ def dependencies(files, name):
     return found
 
 
-def initramfs_modprobe(t, *modules, kernel="cloud", extra=None):
+def initramfs_modprobe(t, *modules, kernel="cloud", extra=None, name="initrd.img"):
     """The usual one with modules of Debian's kernel where modprobe finds them, those they need
     included; returns its path. extra: a directory whose files come on top."""
     fetch(kernel)
-    root, out = t.path("root"), t.path("initrd.img")
+    root, out = t.path("root"), t.path(name)
     tree = t.built(f"guest/modules-{kernel}")
     paths = glob.glob(os.path.join(tree, "**", "*.ko"), recursive=True)
     files = {os.path.basename(p)[:-3].replace("-", "_"): p for p in paths}
@@ -107,8 +107,7 @@ def initramfs_modprobe(t, *modules, kernel="cloud", extra=None):
     for module in modules:
         need = dependencies(files, module.replace("-", "_"))
         for path in need:
-            name = os.path.basename(path)[:-3].replace("-", "_")
-            lines[path] = dependencies(files, name)
+            lines[path] = dependencies(files, os.path.basename(path)[:-3].replace("-", "_"))
     for path in lines:
         at = os.path.join(root, "lib", "modules", os.path.relpath(path, tree))
         os.makedirs(os.path.dirname(at), exist_ok=True)

@@ -37,6 +37,7 @@ fuzz_hypercall_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
 fuzz_hv_msr_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
 fuzz_vmbus_server_LIBS = $(UNIT_LIBS)
 fuzz_synic_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
+fuzz_vmbus_ring_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
 
 $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libfake.a $(B)/fuzz/libpure.a
 	@echo "  LD   $@"
