@@ -8,6 +8,7 @@
 #define PORTS 4U
 
 static uint64_t now;
+static unsigned handed; /* what the last sending returned */
 static struct net_switch *sw;
 static struct test_frame t;
 static struct port {
@@ -66,7 +67,7 @@ static void send(unsigned from, uint64_t src, uint64_t dst)
 	for (unsigned i = 0; i < NET_SWITCH_PORTS; i++) {
 		ports[i].frames = 0;
 	}
-	net_switch_send(&ports[from].port, &t.frame);
+	handed = net_switch_send(&ports[from].port, &t.frame);
 }
 
 /* Bit n: port n got it. */
@@ -88,6 +89,7 @@ START_TEST(forwarding)
 	ck_assert_uint_eq(ports[2].len, t.len);
 	send(0, mac_of(0), NET_BROADCAST);
 	ck_assert_uint_eq(got(), 0xe);
+	ck_assert_uint_eq(handed, 3);
 	send(1, mac_of(1), 0x01005e000001); /* a group */
 	ck_assert_uint_eq(got(), 0xd);
 	send(1, mac_of(1), 0x02ffffffff01); /* nobody knows it */
@@ -228,7 +230,7 @@ START_TEST(offload)
 	net_mac_bytes(mac_of(0), t.bytes + 6);
 	lay_out(&t, 1024);
 	ck_assert_int_eq(net_offload_prepare(&t.frame, t.head, &cut), 0);
-	net_switch_send(&ports[0].port, &t.frame);
+	ck_assert_uint_eq(net_switch_send(&ports[0].port, &t.frame), 9);
 	ck_assert_uint_eq(ports[1].frames, 4);
 	ck_assert_uint_eq(ports[1].large + ports[1].open, 0);
 	ck_assert_uint_eq(ports[1].len, t.payload + 500);

@@ -598,6 +598,16 @@ START_TEST(hostile_sends)
 		ck_assert_uint_eq(word(last(0), 1), NVSP_FAILURE);
 		give_back(0);
 	}
+	/* More messages than were agreed upon. */
+	len = 0;
+	for (unsigned i = 0; i <= RNDIS_MESSAGES_MAX; i++) {
+		len += message_of(m + len, NULL, 0);
+	}
+	send_bytes(0, m, len - len / 9, len - len / 9);
+	ck_assert_uint_eq(word(last(0), 1), NVSP_SUCCESS);
+	send_bytes(0, m, len, len);
+	ck_assert_uint_eq(word(last(0), 1), NVSP_FAILURE);
+	give_back(0);
 	/* A frame without addresses; one beyond every MTU. */
 	t.len = 13;
 	len = message_of(m, NULL, 0);

@@ -243,8 +243,12 @@ static bool on_work(struct vmbus_channel *ch, unsigned budget)
 	more = netvsp_rx_send(n, budget);
 	while (left > 0 && channel_has_room(ch, NVSP_MESSAGE_SIZE, 0) &&
 	        channel_receive(ch, &packet) > 0) {
+		uint32_t cost;
+
+		n->handed = 0;
 		handle(n, &packet);
-		left--;
+		cost = 1 + n->handed / NETVSP_TURN;
+		left = cost < left ? left - cost : 0;
 	}
 	/* Answers to what has just come, and frames that came meanwhile. */
 	return netvsp_rx_send(n, budget) || more || left == 0;

@@ -31,6 +31,7 @@
 #define NETVSP_SECTION 6144U  /* of the send buffer */
 #define NETVSP_SEGS 64U       /* runs of guest memory in one packet */
 #define NETVSP_PACKET_MAX 2048U
+#define NETVSP_TURN 32U /* frames given to others that cost as much as a packet */
 #define NETVSP_NONE 0xffffU
 
 struct net_switch;
@@ -90,9 +91,10 @@ struct netvsp {
 	struct net_port port;
 	struct vm *vm; /* (c) */
 
-	uint32_t version;                      /* [ch.lock] agreed upon; 0 = none yet */
-	struct gpadl *send_buffer;             /* [ch.lock] NULL = there is none */
-	struct netvsp_bytes bytes;             /* [ch.lock] of the present packet */
+	uint32_t version;          /* [ch.lock] agreed upon; 0 = none yet */
+	struct gpadl *send_buffer; /* [ch.lock] NULL = there is none */
+	uint32_t handed;           /* [ch.lock] frames given to others for the present packet */
+	struct netvsp_bytes bytes; /* [ch.lock] of the present packet */
 	uint8_t request[RNDIS_REQUEST_MAX];    /* [ch.lock] the same, copied */
 	uint8_t packet_buf[NETVSP_PACKET_MAX]; /* [ch.lock] the channel's */
 

@@ -116,7 +116,7 @@ static bool send_frame(struct netvsp *n, uint32_t at, const struct rndis_packet 
 	}
 	/* A cable that is pulled loses what is sent; so does one that is closed. */
 	if (n->rndis.initialized && __atomic_load_n(&n->rndis.link_up, __ATOMIC_RELAXED)) {
-		net_switch_send(&n->port, &frame);
+		n->handed += net_switch_send(&n->port, &frame);
 	}
 	return true;
 }
@@ -124,16 +124,16 @@ static bool send_frame(struct netvsp *n, uint32_t at, const struct rndis_packet 
 static bool send_messages(struct netvsp *n)
 {
 	uint8_t head[RNDIS_HEAD_MAX];
-	uint32_t at = 0, type, len;
+	uint32_t at = 0, type, len, count = 0;
 
-	/* Each message has a header, so their number is bounded by the bytes. */
 	while (n->bytes.len - at >= 8) {
 		uint32_t left = n->bytes.len - at;
 		uint32_t head_len = min_u32(left, RNDIS_HEAD_MAX);
 		struct rndis_packet packet;
 
 		copy_bytes(&n->bytes, at, head, head_len);
-		if (!rndis_message(head, head_len, left, &type, &len) || type != RNDIS_PACKET ||
+		if (++count > RNDIS_MESSAGES_MAX ||
+		        !rndis_message(head, head_len, left, &type, &len) || type != RNDIS_PACKET ||
 		        rndis_parse_packet(head, min_u32(head_len, len), len, &packet) ||
 		        !send_frame(n, at, &packet)) {
 			return false;

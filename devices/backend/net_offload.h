@@ -13,7 +13,7 @@
 
 #include "devices/backend/net.h"
 
-#define NET_CUT_MAX 1024U /* pieces of one frame: what one frame may cost is bounded */
+#define NET_CUT_MAX 256U /* pieces of one frame: what one frame may cost is bounded */
 
 /* What a sender asks for. */
 struct net_request {

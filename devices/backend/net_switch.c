@@ -153,27 +153,28 @@ static void hand_over(struct net_port *to, const struct net_frame *f)
 	}
 }
 
-/* In the form that this port takes. */
-static void deliver(struct net_port *from, struct net_port *to, const struct net_frame *f)
+/* In the form that this port takes; returns in how many pieces. */
+static unsigned deliver(struct net_port *from, struct net_port *to, const struct net_frame *f)
 {
 	struct net_frame done;
+	struct net_cut cut;
+	uint8_t head[NET_HEAD_MAX];
 
 	if ((f->mss == 0 && !f->csum_open) || __atomic_load_n(&to->takes_large, __ATOMIC_RELAXED)) {
 		hand_over(to, f);
-	} else if (f->mss == 0) {
-		uint8_t head[NET_HEAD_MAX];
-
+		return 1;
+	}
+	if (f->mss == 0) {
 		net_offload_checksum(f, &done, head);
 		hand_over(to, &done);
-	} else {
-		struct net_cut cut;
-
-		from->stats.cut++;
-		net_cut_begin(&cut, f);
-		while (net_cut_next(&cut, &done)) {
-			hand_over(to, &done);
-		}
+		return 1;
 	}
+	from->stats.cut++;
+	net_cut_begin(&cut, f);
+	while (net_cut_next(&cut, &done)) {
+		hand_over(to, &done);
+	}
+	return cut.pieces;
 }
 
 /* Where it goes: a port, or NULL for all. *drop: nowhere. */
@@ -203,31 +204,32 @@ static struct net_port *forward(
 	return to;
 }
 
-void net_switch_send(struct net_port *from, const struct net_frame *f)
+unsigned net_switch_send(struct net_port *from, const struct net_frame *f)
 {
 	struct net_switch *sw = from->sw;
 	struct net_port *to;
+	unsigned n = 0;
 	bool drop;
 
 	from->stats.in_frames++;
 	from->stats.in_bytes += f->len;
 	if (!sw) {
-		return;
+		return 0;
 	}
 	to = forward(sw, from, net_mac(f->head), net_mac(f->head + NET_MAC_LEN), &drop);
 	if (drop) {
-		return;
+		return 0;
 	}
 	if (to) {
-		deliver(from, to, f);
-		return;
+		return deliver(from, to, f);
 	}
 	from->stats.flooded++;
 	for (uint32_t i = 0; i < sw->n_ports; i++) {
 		if (sw->ports[i] != from) {
-			deliver(from, sw->ports[i], f);
+			n += deliver(from, sw->ports[i], f);
 		}
 	}
+	return n;
 }
 
 /* --- for people --- */

@@ -42,8 +42,8 @@ struct net_switch {
 struct net_switch *net_switch_make(const char *name, uint64_t (*now_ns)(void));
 /* port->ops, owner, number and mac are set. -ENOSPC, -EEXIST: its address is another port's. */
 __must_check int net_switch_attach(struct net_switch *sw, struct net_port *port);
-/* A frame comes in by a port. Nothing of it is kept. */
-void net_switch_send(struct net_port *from, const struct net_frame *frame);
+/* A frame comes in by a port. Nothing of it is kept. Returns how many frames others were given. */
+unsigned net_switch_send(struct net_port *from, const struct net_frame *frame);
 /* The guest gives its adapter another address. -EEXIST, or -EINVAL for a group or 0. */
 __must_check int net_switch_set_mac(struct net_port *port, uint64_t mac);
 /* All switches, their ports and counters; any CPU. */
