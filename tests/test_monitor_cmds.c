@@ -5,10 +5,12 @@
 #include "tests/fake/phys_fake.h"
 #include "tests/unit.h"
 #include "vmm/hw/clock.h"
+#include "vmm/lib/err.h"
 #include "vmm/lib/log.h"
 #include "vmm/monitor_parse.h"
 #include "vmm/monitor_sample.h"
 #include "vmm/sched.h"
+#include "vmm/vm_disk.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -545,6 +547,53 @@ START_TEST(power)
 }
 END_TEST
 
+static struct {
+	uint32_t number;
+	bool in;
+	int err;
+} plugged;
+
+static void list_disks(struct vm *v, struct out *o)
+{
+	out_print(o, "the disks of %s\n", v->config->name);
+}
+
+static int plug_disk(struct vm *v, uint32_t number, bool in)
+{
+	ck_assert_ptr_eq(v, vm);
+	plugged.number = number;
+	plugged.in = in;
+	return plugged.err;
+}
+
+START_TEST(disks)
+{
+	static const struct vm_disk_ops disk_ops = {.list = list_disks, .plug = plug_disk};
+
+	vm->disk_ops = &disk_ops;
+	SAYS("disk debian", "the disks of debian\n");
+	SAYS("disk debian list", "the disks of debian\n");
+	SAYS("disk other", "other has no disks\n");
+	SAYS("disk other remove 0", "error: other has no disks\n");
+	SAYS("disk debian remove 3", "debian: disk 3 removed\n");
+	ck_assert(plugged.number == 3 && !plugged.in);
+	SAYS("disk debian add 0", "debian: disk 0 added\n");
+	ck_assert(plugged.number == 0 && plugged.in);
+	plugged.err = -EEXIST;
+	SAYS("disk debian add 0", "error: disk 0 of debian is there already\n");
+	SAYS("disk debian remove 0", "error: disk 0 of debian is removed already\n");
+	plugged.err = -ENOENT;
+	SAYS("disk debian remove 9", "error: debian has no disk 9\n");
+	plugged.err = 0;
+	SAYS("disk debian remove 4294967296", "error: debian has no disk 4294967296\n");
+	HAS("disk debian remove x", "error: ");
+	HAS("disk debian remove", "usage: disk VM");
+	HAS("disk debian list 1", "usage: disk VM");
+	HAS("disk debian eject 1", "usage: disk VM");
+	HAS("disk nobody", "error: ");
+}
+END_TEST
+
 UNIT_MAIN("monitor_cmds", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, list);
           tcase_add_test(tc, info); tcase_add_loop_test(tc, life, 0, ARRAY_SIZE(lives));
           tcase_add_loop_test(tc, not_in_this_state, 0, ARRAY_SIZE(senseless));
@@ -552,4 +601,5 @@ UNIT_MAIN("monitor_cmds", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_
           tcase_add_test(tc, wrong_vm_commands); tcase_add_test(tc, stat_of_one);
           tcase_add_test(tc, stat_of_all); tcase_add_test(tc, stat_follows);
           tcase_add_test(tc, rates); tcase_add_test(tc, samples_grow_old); tcase_add_test(tc, mem);
-          tcase_add_test(tc, host); tcase_add_test(tc, logs); tcase_add_test(tc, power);)
+          tcase_add_test(tc, host); tcase_add_test(tc, logs); tcase_add_test(tc, power);
+          tcase_add_test(tc, disks);)
