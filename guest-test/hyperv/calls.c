@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Hypercalls: the page, interrupts, flushes with a vCPU that reads on, registers, and what a
-// hostile caller gets.
+// Hypercalls: the page, interrupts, registers, and what a hostile caller gets.
 #include "guest-test/hyperv/hyperv.h"
 
 #define V_IPI 0x66
-#define SLOT 7U
-#define ADDRESS (WINDOW_BASE + SLOT * 4096ULL)
-#define PAGE_A 0x410000ULL
-#define PAGE_B 0x411000ULL
-#define ROUNDS 30U
 
 void hv_setup(void)
 {
@@ -40,91 +34,93 @@ TEST(call_page)
 
 /* --- interrupts --- */
 
+struct ipi_ex {
+	struct hv_ipi_ex_input head;
+	uint64_t bank;
+};
+
+/* Every set of vCPUs, in each form: it arrives at those, once, and at no other. */
 TEST(call_ipi)
 {
-	struct {
-		struct hv_ipi_ex_input head;
-		uint64_t bank;
-	} *in = (void *)INPUT_PAGE;
+	struct ipi_ex *ex = (void *)INPUT_PAGE;
+	struct hv_ipi_input *slow = (void *)INPUT_PAGE;
+	uint32_t n = 0, want[CPUS] = {0};
 
 	hv_setup();
 	counts_clear();
-	CHECK_EQ(hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, V_IPI, 2), HV_STATUS_SUCCESS);
-	CHECK(WAIT(got[1][V_IPI] == 1, 500));
-	CHECK_EQ(got[0][V_IPI], 0);
-	memset(in, 0, sizeof(*in));
-	in->head.vector = V_IPI;
-	in->head.valid_banks = 1;
-	in->bank = 3;
-	CHECK_EQ(hv_call(HV_CALL_SEND_IPI_EX | 1ULL << HV_CALL_VAR_SHIFT, INPUT_PAGE, 0),
+	for (uint64_t set = 0; set < 1ULL << cpu_count(); set++) {
+		for (unsigned form = 0; form < 3; form++, n++) {
+			uint64_t result;
+			bool all = true;
+
+			memset(ex, 0, sizeof(*ex));
+			if (form == 0) {
+				result = hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, V_IPI, set);
+			} else if (form == 1) {
+				slow->vector = V_IPI;
+				slow->processor_mask = set;
+				result = hv_call(HV_CALL_SEND_IPI, INPUT_PAGE, 0);
+			} else {
+				ex->head.vector = V_IPI;
+				ex->head.valid_banks = 1;
+				ex->bank = set;
+				result = hv_call(HV_CALL_SEND_IPI_EX | HV_VAR(1), INPUT_PAGE, 0);
+			}
+			CHECK_EQ(result, HV_STATUS_SUCCESS);
+			for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+				want[cpu] += set >> cpu & 1;
+				all = WAIT(got[cpu][V_IPI] == want[cpu], 500) && all;
+			}
+			CHECK(all);
+		}
+	}
+	/* All there are, without naming one; and vCPUs there are not. */
+	ex->head = (struct hv_ipi_ex_input){.vector = V_IPI, .format = HV_VP_SET_ALL};
+	CHECK_EQ(hv_call(HV_CALL_SEND_IPI_EX, INPUT_PAGE, 0), HV_STATUS_SUCCESS);
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		CHECK(WAIT(got[cpu][V_IPI] == want[cpu] + 1, 500));
+	}
+	CHECK_EQ(hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, V_IPI, ~0ULL << cpu_count()),
 	        HV_STATUS_SUCCESS);
-	CHECK(WAIT(got[1][V_IPI] == 2 && got[0][V_IPI] == 1, 500));
+	CHECK(!WAIT(got[0][V_IPI] != want[0] + 1, 2));
 	CHECK_EQ(hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, 15, 2), HV_STATUS_INVALID_PARAMETER);
 	CHECK_EQ(hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, 256, 2), HV_STATUS_INVALID_PARAMETER);
+	info("sent", n, "");
 }
 
-/* --- flushes --- */
-
-static volatile bool stop;
-static volatile uint64_t published, reads, stale;
-
-/* Each page holds a number; once it is published, no smaller one may be read. */
-static void reader(uint64_t arg)
+/* From each vCPU to the next, and around, all at once. */
+#define LAPS 100U
+static void pass_on(uint64_t arg)
 {
-	(void)arg;
-	while (!stop) {
-		for (unsigned i = 0; i < 50; i++) {
-			uint64_t least = __atomic_load_n(&published, __ATOMIC_SEQ_CST);
+	unsigned cpu = me(), next = (cpu + 1) % cpu_count();
 
-			if (*(volatile uint64_t *)ADDRESS < least) {
-				stale++;
-			}
-			reads++;
+	(void)arg;
+	for (uint32_t lap = 0; lap < LAPS; lap++) {
+		if (cpu == 0) {
+			hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, V_IPI, 1ULL << next);
 		}
-		sti();
-		__asm__ volatile("pause");
-		cli();
+		if (!WAIT(got[cpu][V_IPI] > lap, 1000)) {
+			check_failed(__FILE__, __LINE__, "the ring goes on");
+			return;
+		}
+		if (cpu != 0) {
+			hv_call(HV_CALL_SEND_IPI | HV_CALL_FAST, V_IPI, 1ULL << next);
+		}
 	}
 }
 
-static uint64_t flush(bool list)
-{
-	struct {
-		struct hv_flush_input head;
-		uint64_t pages[2];
-	} *in = (void *)INPUT_PAGE;
-
-	in->head = (struct hv_flush_input){.flags = HV_FLUSH_ALL_SPACES, .processor_mask = 3};
-	in->pages[0] = 0x1000;
-	in->pages[1] = ADDRESS;
-	return list ? hv_call(HV_CALL_FLUSH_LIST | HV_REPS(0, 2), INPUT_PAGE, 0)
-	            : hv_call(HV_CALL_FLUSH_SPACE, INPUT_PAGE, 0);
-}
-
-TEST(call_flush)
+TEST(call_ipi_ring)
 {
 	hv_setup();
-	*(volatile uint64_t *)PAGE_A = 1;
-	window_map(SLOT, PAGE_A, PTE_P | PTE_W);
-	published = 1;
-	stop = false;
-	reads = stale = 0;
-	cpu_run(1, reader, 0);
-	for (uint64_t n = 2; n < 2 + ROUNDS; n++) {
-		uint64_t page = n % 2 ? PAGE_A : PAGE_B, before = reads;
-
-		CHECK(WAIT(reads > before, 500)); /* it has the old one cached */
-		*(volatile uint64_t *)page = n;
-		window_pt[SLOT] = page | PTE_P | PTE_W;
-		CHECK_EQ(flush(n & 4), n & 4 ? 2ULL << 32 : 0);
-		CHECK_EQ(*(volatile uint64_t *)ADDRESS, n);
-		__atomic_store_n(&published, n, __ATOMIC_SEQ_CST);
+	if (cpu_count() < 2) {
+		skip("one vCPU");
+		return;
 	}
-	stop = true;
-	CHECK(cpu_done(1));
-	CHECK_EQ(stale, 0);
-	info("reads beside", reads, "");
-	window_pt[SLOT] = 0;
+	counts_clear();
+	all_run(pass_on, 0);
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		CHECK_EQ(got[cpu][V_IPI], LAPS);
+	}
 }
 
 /* --- one VP --- */
@@ -149,11 +145,14 @@ TEST(call_registers)
 	CHECK_EQ(out[0].low, read_cr3());
 	CHECK_EQ(out[1].low, 0);
 	CHECK_EQ(out[2].segment.attributes & 0x2000, 0x2000); /* 64-bit code */
-	in->head.vp_index = 1;
-	CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 3), INPUT_PAGE, OUTPUT_PAGE),
-	        3ULL << 32);
-	CHECK_EQ(out[1].low, 1);
-	in->head.vp_index = 2;
+	/* The others, and the first that is not there. */
+	for (uint32_t vp = 1; vp < cpu_count(); vp++) {
+		in->head.vp_index = vp;
+		CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 3), INPUT_PAGE, OUTPUT_PAGE),
+		        3ULL << 32);
+		CHECK_EQ(out[1].low, vp);
+	}
+	in->head.vp_index = cpu_count();
 	CHECK_EQ(hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 3), INPUT_PAGE, OUTPUT_PAGE),
 	        HV_STATUS_INVALID_VP_INDEX);
 }
@@ -168,12 +167,12 @@ TEST(call_vp_index)
 	hv_setup();
 	memset(in, 0, sizeof(*in));
 	in->head.partition = HV_PARTITION_SELF;
-	in->ids[0] = 1;
+	in->ids[0] = cpu_count() - 1;
 	in->ids[1] = 77;
 	CHECK_EQ(
 	        hv_call(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | HV_REPS(0, 2), INPUT_PAGE, OUTPUT_PAGE),
 	        1ULL << 32 | HV_STATUS_INVALID_PARAMETER);
-	CHECK_EQ(*(volatile uint32_t *)OUTPUT_PAGE, 1);
+	CHECK_EQ(*(volatile uint32_t *)OUTPUT_PAGE, cpu_count() - 1);
 }
 
 static volatile uint64_t started_cr3;
@@ -207,6 +206,10 @@ TEST(call_start_vp)
 	const union hv_register_value *out = (const union hv_register_value *)OUTPUT_PAGE;
 
 	hv_setup();
+	if (cpu_count() < 2) {
+		skip("one vCPU");
+		return;
+	}
 	memset(regs, 0, sizeof(*regs));
 	regs->head.partition = HV_PARTITION_SELF;
 	regs->head.vp_index = HV_VP_SELF;
@@ -268,8 +271,29 @@ static const struct {
         {HV_CALL_FLUSH_LIST | HV_REPS(4095, 4095), INPUT_PAGE, 0,
                 HV_STATUS_INVALID_HYPERCALL_INPUT},
         {HV_CALL_FLUSH_LIST | HV_REPS(0, 4095), INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
-        {HV_CALL_FLUSH_SPACE_EX | 0x3ffULL << HV_CALL_VAR_SHIFT, INPUT_PAGE, 0,
+        {HV_CALL_FLUSH_SPACE_EX | HV_VAR(0x3ff), INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST | HV_REPS(1, 1), INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST | HV_REPS(0, 509), INPUT_PAGE + 8, 0, HV_STATUS_INVALID_ALIGNMENT},
+        {HV_CALL_FLUSH_LIST | HV_CALL_FAST | HV_REPS(0, 12), 0, 0,
+                HV_STATUS_INVALID_HYPERCALL_INPUT}, /* more than the registers hold */
+        {HV_CALL_FLUSH_LIST | HV_VAR(1) | HV_REPS(0, 1), INPUT_PAGE, 0,
                 HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 31, INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_SPACE | 1ULL << 44, INPUT_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_FLUSH_LIST_EX | HV_VAR(1) | HV_REPS(0, 1), ZERO_PAGE, 0,
+                HV_STATUS_INVALID_HYPERCALL_INPUT}, /* a bank that the set does not name */
+        {HV_CALL_SEND_IPI_EX | HV_VAR(0x3ff), ZERO_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_SEND_IPI_EX | HV_VAR(508), ZERO_PAGE, 0, HV_STATUS_INVALID_HYPERCALL_INPUT},
+        {HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 257), ZERO_PAGE, OUTPUT_PAGE,
+                HV_STATUS_INVALID_HYPERCALL_INPUT}, /* more than a page of values */
+        {HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 2), ZERO_PAGE, OUTPUT_PAGE + 4096 - 16,
+                HV_STATUS_INVALID_ALIGNMENT},
+        {HV_CALL_GET_VP_REGISTERS | HV_REPS(0, 1), ZERO_PAGE, OUTPUT_PAGE,
+                HV_STATUS_INVALID_PARTITION_ID},
+        {HV_CALL_GET_VP_REGISTERS | HV_CALL_FAST | HV_REPS(0, 1), 0, 0,
+                HV_STATUS_INVALID_HYPERCALL_INPUT}, /* no output in registers */
+        {HV_CALL_START_VP, ZERO_PAGE, 0, HV_STATUS_INVALID_PARTITION_ID},
+        {HV_CALL_START_VP, INPUT_PAGE + 4096 - 232, 0, HV_STATUS_INVALID_ALIGNMENT},
         {HV_CALL_FLUSH_SPACE, INPUT_PAGE + 1, 0, HV_STATUS_INVALID_ALIGNMENT},
         {HV_CALL_FLUSH_SPACE, INPUT_PAGE + 4096 - 16, 0, HV_STATUS_INVALID_ALIGNMENT},
         {HV_CALL_FLUSH_SPACE, 0xa0000, 0, HV_STATUS_INVALID_PARAMETER},
@@ -277,7 +301,7 @@ static const struct {
         {HV_CALL_FLUSH_SPACE, IOAPIC_BASE, 0, HV_STATUS_INVALID_PARAMETER},
         {HV_CALL_FLUSH_SPACE, 1ULL << 45, 0, HV_STATUS_INVALID_PARAMETER},
         {HV_CALL_FLUSH_SPACE, ~0xfffULL, 0, HV_STATUS_INVALID_PARAMETER},
-        {HV_CALL_POST_MESSAGE, ODD_PAGE, 0, HV_STATUS_INVALID_PARAMETER}, /* type 0 */
+        {HV_CALL_POST_MESSAGE, ZERO_PAGE, 0, HV_STATUS_INVALID_PARAMETER}, /* type 0 */
         {HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 0xdead, 0, HV_STATUS_INVALID_CONNECTION_ID},
         {HV_CALL_SIGNAL_EVENT | HV_CALL_FAST, 4096ULL << 32, 0, HV_STATUS_INVALID_PARAMETER},
         {HV_CALL_EXT_QUERY_CAPABILITIES, 0, OUTPUT_PAGE + 4, HV_STATUS_INVALID_ALIGNMENT},
@@ -289,7 +313,7 @@ static const struct {
 TEST(call_hostile)
 {
 	hv_setup();
-	memset((void *)ODD_PAGE, 0, 4096);
+	memset((void *)ZERO_PAGE, 0, 4096);
 	for (unsigned i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
 		uint64_t result = hv_call(hostile[i].control, hostile[i].input, hostile[i].output);
 

@@ -14,6 +14,7 @@
 #define MESSAGE_PAGE 0x404000ULL
 #define EVENT_PAGE 0x405000ULL
 #define ODD_PAGE 0x406000ULL /* two more: calls32.asm */
+#define ZERO_PAGE 0x409000ULL
 
 #define OS_ID (0x81ULL << 56 | 1)
 
@@ -34,6 +35,8 @@ static inline uint64_t hv_call(uint64_t control, uint64_t input, uint64_t output
 #define HV_REPS(start, count) \
 	((uint64_t)(count) << HV_CALL_REP_COUNT_SHIFT | (uint64_t)(start) \
 	                                                        << HV_CALL_REP_START_SHIFT)
+
+#define HV_VAR(words) ((uint64_t)(words) << HV_CALL_VAR_SHIFT)
 
 static inline uint64_t hv_time(void)
 {

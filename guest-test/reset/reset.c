@@ -4,6 +4,7 @@
 // Specs: docs/hardware.md "Reset ports", "Chip by chip"; [SDM3] table "IA-32 and Intel 64 Processor
 // States Following Power-up, Reset, or INIT".
 #include "guest-test/lib/test.h"
+#include "hypercall/tlfs.h"
 
 void main(void);
 
@@ -142,6 +143,25 @@ TEST(clean_devices)
 	CHECK_EQ(inb(0x60), 0x65);
 }
 
+TEST(clean_synthetic_msrs)
+{
+	CHECK_EQ(rdmsr(HV_MSR_GUEST_OS_ID), 0);
+	CHECK_EQ(rdmsr(HV_MSR_HYPERCALL), 0);
+	CHECK_EQ(rdmsr(HV_MSR_REFERENCE_TSC), 0);
+	CHECK_EQ(rdmsr(HV_MSR_VP_ASSIST_PAGE), 0);
+	CHECK_EQ(rdmsr(HV_MSR_SCONTROL) | rdmsr(HV_MSR_SIMP) | rdmsr(HV_MSR_SIEFP), 0);
+	for (uint32_t msr = HV_MSR_SINT0; msr <= HV_MSR_SINT15; msr++) {
+		CHECK_EQ(rdmsr(msr), HV_SINT_RESET);
+	}
+	for (uint32_t msr = HV_MSR_STIMER0_CONFIG; msr <= HV_MSR_STIMER3_COUNT; msr++) {
+		CHECK_EQ(rdmsr(msr), 0);
+	}
+	CHECK_EQ(rdmsr(HV_MSR_CRASH_P0) | rdmsr(HV_MSR_CRASH_P4), 0);
+	CHECK_EQ(rdmsr(HV_MSR_INVARIANT_TSC), 0);
+	/* It counts from the start. */
+	CHECK(rdmsr(HV_MSR_TIME_REF_COUNT) < 60 * HV_TICKS_PER_SEC);
+}
+
 /* Nothing that was on its way before the reset arrives after it. */
 TEST(clean_of_interrupts)
 {
@@ -195,6 +215,21 @@ static void mess(unsigned stage)
 		write_cr4(read_cr4() | 1U << 18);
 		xsetbv(0, 3);
 	}
+	/* Synthetic MSRs, a locked page among them, and a timer that ticks on. */
+	wrmsr(HV_MSR_GUEST_OS_ID, 0x81ULL << 56);
+	wrmsr(HV_MSR_HYPERCALL, 0x300000 | HV_HYPERCALL_MSR_LOCKED | 1);
+	wrmsr(HV_MSR_REFERENCE_TSC, 0x301000 | 1);
+	wrmsr(HV_MSR_VP_ASSIST_PAGE, 0x302000 | 1);
+	wrmsr(HV_MSR_SIMP, 0x303000 | 1);
+	wrmsr(HV_MSR_SIEFP, 0x304000 | 1);
+	wrmsr(HV_MSR_SINT0 + 2, HV_SINT_AUTO_EOI | 0x66);
+	wrmsr(HV_MSR_SCONTROL, 1);
+	wrmsr(HV_MSR_STIMER0_CONFIG, 0x67ULL << HV_STIMER_VECTOR_SHIFT | HV_STIMER_DIRECT |
+	                                     HV_STIMER_PERIODIC | HV_STIMER_AUTO_ENABLE);
+	wrmsr(HV_MSR_STIMER0_CONFIG + 1, HV_TICKS_PER_SEC / 1000);
+	wrmsr(HV_MSR_CRASH_P0, 1);
+	wrmsr(HV_MSR_CRASH_P4, 2);
+	wrmsr(HV_MSR_INVARIANT_TSC, 1);
 	/* Interrupts that are pending, armed, in service. */
 	outb(0x20, 0x11);
 	outb(0x21, 0x20);
@@ -270,6 +305,11 @@ static void by_port_92(void)
 	outb(0x92, inb(0x92) | 1);
 }
 
+static void by_hyperv_msr(void)
+{
+	wrmsr(HV_MSR_RESET, 1);
+}
+
 static void by_triple_fault(void)
 {
 	static const struct {
@@ -301,6 +341,7 @@ static const struct {
         {"keyboard_pulse", by_keyboard_pulse},
         {"keyboard_output_port", by_keyboard_output_port},
         {"port_92", by_port_92},
+        {"hyperv_msr", by_hyperv_msr},
         {"triple_fault", by_triple_fault},
         {"triple_fault_without_stack", by_triple_fault_without_stack},
 };

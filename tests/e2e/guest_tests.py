@@ -21,24 +21,27 @@ import harness  # noqa: E402
 
 EXIT_LINE = re.compile(r"(?m)^EXIT (\d+)$")
 LINE = re.compile(r"(?m)^(PASS|FAIL|SKIP) (\S+)(?: (.*))?$")
-# Suffix: (images, lines of the [host] section, CPU model). Of VT-x nothing but what must be:
-# every path in software. Another processor: AVX-512, SMAP, XSAVES. Virtual-interrupt delivery,
-# which Bochs does wrong under load (docs/decisions/0014). Two CPUs for the vCPUs of an image that
-# has several. All of the local APIC in software, but with the preemption timer.
+# Suffix: (images, lines of the [host] section, CPU model, CPUs, vCPUs if not as in IMAGE.cfg). Of
+# VT-x nothing but what must be: every path in software. Another processor: AVX-512, SMAP, XSAVES.
+# Virtual-interrupt delivery, which Bochs does wrong under load (docs/decisions/0014). Two CPUs for
+# the vCPUs of an image that has several. All of the local APIC in software, but with the preemption
+# timer. One vCPU, and more of them than CPUs.
 VARIANTS = {
-    "bare": (("core", "modes"), "vmx = -all", None),
+    "bare": (("core", "modes", "hyperv"), "vmx = -all", None),
     "skylake": (("core",), "", "corei7_skylake_x"),
-    "vid": (("core", "modes", "smp"), "vmx = +vid", None),
+    "vid": (("core", "modes", "smp", "hyperv"), "vmx = +vid", None),
     "2cpu": (("smp", "hyperv"), "", None, 2),
     "soft": (("smp",), "vmx = -tpr", None, 2),
+    "1vcpu": (("hyperv",), "", None, 1, 1),
+    "4vcpus": (("hyperv",), "", None, 2, 4),
 }
 
 
 class Run:
-    def __init__(self, name, path, vm, host="", cpu_model=None, cpus=1):
+    def __init__(self, name, path, vm, host="", cpu_model=None, cpus=1, vcpus=None):
         self.name = name
         self.path = path
-        self.vm = vm
+        self.vm = re.sub(r"(?m)^vcpus *=.*$", f"vcpus = {vcpus}", vm) if vcpus else vm
         self.host = host
         self.cpu_model = cpu_model
         self.cpus = cpus
