@@ -300,11 +300,17 @@ START_TEST(a_queue_until_full)
 	for (unsigned i = 0; i <= SYNIC_QUEUE; i++) {
 		ck_assert_int_eq(post(SINT, i), 0);
 	}
+	vcpu->requests = 0;
 	ck_assert_int_eq(post(SINT, 99), -EAGAIN);
+	ck_assert(!(vcpu->requests & BIT64(VCPU_REQ_PV)));
 	for (unsigned i = 0; i <= SYNIC_QUEUE; i++) {
 		ck_assert_uint_eq(slot(SINT).sender, i);
 		ck_assert_uint_eq(free_slot(SINT), i < SYNIC_QUEUE);
 		wr(HV_MSR_EOM, 0);
+		/* Whoever was refused hears of room, once. */
+		ck_assert(
+		        (vcpu->requests & BIT64(VCPU_REQ_PV)) == (i == 0 ? BIT64(VCPU_REQ_PV) : 0));
+		vcpu->requests &= ~BIT64(VCPU_REQ_PV);
 	}
 	ck_assert_uint_eq(slot(SINT).type, HV_MESSAGE_NONE);
 }

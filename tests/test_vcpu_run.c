@@ -5,6 +5,7 @@
 #include "tests/unit.h"
 #include "vmm/hw/clock.h"
 #include "vmm/hw/timer.h"
+#include "vmm/pv.h"
 #include "vmm/x86.h"
 #include <string.h>
 
@@ -189,6 +190,69 @@ START_TEST(halt_wakes_after_a_vector_that_does_not)
 	run(&exits[1], 1);
 	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
 	ck_assert_uint_eq(vcpu->stats.injected_interrupts, 1);
+}
+END_TEST
+
+/* Work that waits until it sleeps: it enters the guest beside it, and is called when it halts. */
+static unsigned serves;
+static enum vcpu_state served_as;
+static bool serve_posts;
+
+static void pv_serve(struct vcpu *who)
+{
+	serves++;
+	served_as = who->state;
+	if (serve_posts) {
+		lapic_post(&who->lapic, 0x41, false);
+	}
+}
+
+START_TEST(idle_work_is_done_when_it_halts)
+{
+	static const struct pv_ops pv = {.serve = pv_serve};
+	const struct fake_exit exits[] = {{.reason = 10, .len = 2}, {.reason = 10, .len = 2},
+	        {.reason = 12, .len = 1}, {.reason = 52}};
+
+	apic_on();
+	vm->pv = &pv;
+	serves = 0;
+	serve_posts = false;
+	fake_vmx_script(exits, 3);
+	/* Asked for in the guest, so to say: after the requests were looked at. */
+	vcpu->exit.kind = EXIT_NONE;
+	vcpu->running = 1;
+	fake_kicks = 0;
+	vcpu_request_idle(vcpu);
+	ck_assert_uint_eq(fake_kicks, 0);
+	ck_assert_uint_eq(fake_sched_wakes, 0);
+	vcpu_run(vcpu, clock_now() + SLICE);
+	/* Its first look found it, too; asked again it does not leave the guest for it. */
+	ck_assert_uint_eq(serves, 1);
+	ck_assert_int_eq(served_as, VCPU_RUNNABLE);
+	ck_assert_int_eq(vcpu->state, VCPU_HALTED);
+	vcpu_request_idle(vcpu);
+	serve_posts = true;
+	run(NULL, 0);
+	ck_assert_uint_eq(serves, 2);
+	ck_assert_int_eq(served_as, VCPU_HALTED);
+	/* What it did wakes the vCPU. */
+	run(&exits[3], 1);
+	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
+	ck_assert_uint_eq(vcpu->stats.injected_interrupts, 1);
+}
+END_TEST
+
+START_TEST(idle_work_keeps_nobody_from_the_guest)
+{
+	static const struct pv_ops pv = {.serve = vcpu_request_idle};
+	const struct fake_exit exits[] = {
+	        {.reason = 10, .len = 2}, {.reason = 10, .len = 2}, {.reason = 12, .len = 1}};
+
+	vm->pv = &pv;
+	vcpu_request_idle(vcpu);
+	run(exits, 3);
+	ck_assert_uint_eq(fake_vmx.entries, 3);
+	ck_assert(vcpu->requests == BIT64(VCPU_REQ_PV_IDLE));
 }
 END_TEST
 
@@ -573,6 +637,8 @@ UNIT_MAIN("vcpu_run", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test
           tcase_add_test(tc, ports); tcase_add_test(tc, faults);
           tcase_add_test(tc, a_broken_off_event_goes_in_again); tcase_add_test(tc, halt_and_wake);
           tcase_add_test(tc, halt_wakes_after_a_vector_that_does_not);
+          tcase_add_test(tc, idle_work_is_done_when_it_halts);
+          tcase_add_test(tc, idle_work_keeps_nobody_from_the_guest);
           tcase_add_test(tc, halt_with_something_pending);
           tcase_add_test(tc, halt_with_interrupts_off);
           tcase_add_loop_test(tc, it_ends, 0, ARRAY_SIZE(ends));

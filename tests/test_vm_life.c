@@ -472,6 +472,28 @@ static void guest_resumed(struct vm *who)
 	note("guest-resumed");
 }
 
+static void bus_quiesce(struct vm *who)
+{
+	ck_assert_int_eq(who->vcpus[0]->state, VCPU_STOPPED);
+	note("bus-quiesce");
+}
+
+/* Its channels end while the memory they use is still there, and whenever the VM ends. */
+START_TEST(a_bus_ends_with_its_guest)
+{
+	static const struct pv_bus_ops bus = {.quiesce = bus_quiesce};
+
+	vm->bus_ops = &bus;
+	vm_request(vm, VM_REQ_RESET, "why");
+	settle();
+	ck_assert_str_eq(trace, "quiesce bus-quiesce reset load tables ");
+	trace[0] = '\0';
+	vm_request(vm, VM_REQ_KILL, "why");
+	settle();
+	ck_assert_str_eq(trace, "quiesce bus-quiesce ");
+}
+END_TEST
+
 START_TEST(paravirtual_interface)
 {
 	static const struct vm_guest_ops guest = {.resumed = guest_resumed};
@@ -913,7 +935,8 @@ UNIT_MAIN("vm_life", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, start_up_ipis_find_their_way);
           tcase_add_test(tc, another_vcpu_was_loaded); tcase_add_test(tc, first_start);
           tcase_add_test(tc, many_lives); tcase_add_test(tc, memory_in_pieces);
-          tcase_add_test(tc, ended_while_it_starts); tcase_add_test(tc, paravirtual_interface);
+          tcase_add_test(tc, ended_while_it_starts); tcase_add_test(tc, a_bus_ends_with_its_guest);
+          tcase_add_test(tc, paravirtual_interface);
           tcase_add_loop_test(tc, states_and_requests, 0, ARRAY_SIZE(rows));
           tcase_add_test(tc, every_order_of_three); tcase_add_test(tc, one_after_the_other);
           tcase_add_test(tc, a_pause_takes_no_time);
