@@ -128,5 +128,7 @@ ATTACK(tss_hole)
 	d[0] = 0xe00089000000ffffULL;
 	d[1] = 0;
 	__asm__ volatile("ltr %w0" : : "r"(0x18));
+	scratch[0] = 0xcd; /* int 0x80, whose stack the TSS names */
+	scratch[1] = 0x80;
 	(void)user_call((void (*)(void))scratch, 0);
 }

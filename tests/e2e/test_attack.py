@@ -54,7 +54,7 @@ DEATHS = {
     "idt_hole": "descriptor tables or a stack outside its memory",
     "idt_lapic": "descriptor tables or a stack outside its memory",
     "stack_mmio": "descriptor tables or a stack outside its memory",
-    "tss_hole": "outside its memory|cannot be emulated",
+    "tss_hole": "descriptor tables or a stack outside its memory",
 }
 # Two bursts of 20, two lines a second, dumps and statistics of a few lives.
 MAX_LINES = 400
@@ -170,7 +170,7 @@ def die(t, n):
         wait_off(t, ["die"], "die", 60)
         text = t.text[mark:]
         t.check(f"attack {name}: begins" in text, f"{name} did not begin")
-        t.check_match(rf"vm die: killed \({why}\)", text, f"{name} was to be killed")
+        t.check_match(rf"vm die: killed \((?:{why})\)", text, f"{name} was to be killed")
         t.check_match(r"vm die vCPU 0: .*RIP", text, f"{name}: no dump")
 
 
@@ -210,7 +210,8 @@ def beside_linux(survivors, either, endless, secs, deaths, longest=6, host="", s
         check_beats(t, first, uptime(t), longest)
         t.check(abs(clock_difference(t) - difference) <= 2, "Linux's clocks ran apart")
         t.shell("kill %1", status=None)
-        linux.check_log(t)
+        # A vCPU that waits for its CPU is what sharing means; how long is check_beats()'s affair.
+        linux.check_log(t, allow=[r"^hrtimer: interrupt took \d+ ns"])
         t.send_line("poweroff -f")
         t.expect_off()
 
