@@ -219,8 +219,9 @@ def beside_linux(survivors, either, endless, secs, deaths, longest=6, host="", s
     return run
 
 
-def alone(groups, secs, host="", cpus=2, seed=1, limit=600):
+def alone(groups, secs, host="", cpus=2, seed=1, limit=600, may_die=()):
     """Attackers with nobody beside them: cheaper, for many seeds and machines."""
+    survivors = [name for name in groups if name in SURVIVORS and name not in may_die]
 
     def run(t):
         t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
@@ -231,9 +232,9 @@ def alone(groups, secs, host="", cpus=2, seed=1, limit=600):
             t.pos = 0
             t.expect(rf"vm {name}: (powered off|killed)", limit)
         for name, (_, attacks) in groups.items():
-            judge_words(t, name, attacks, name in SURVIVORS)
+            judge_words(t, name, attacks, name in survivors)
             judge_log(t, name)
-            if name in SURVIVORS:
+            if name in survivors:
                 t.check(re.search(rf"vm {name}: powered off", t.text), f"{name} did not power off")
         t.expect_off()
 
@@ -254,9 +255,10 @@ TESTS = {
     "attack_alone_bare": ("all", alone(SURVIVORS, 2, host="vmx = -all")),
     "attack_alone_vid": ("all", alone(SURVIVORS, 2, host="vmx = +vid")),
 }  # fmt: skip
+# With another seed a form may be one that jumps somewhere.
 for _seed in range(1, 5):
     TESTS[f"attack_seeds_{_seed}"] = (
         "all",
         alone({"programs": (1, "ports devices"), "registers": (1, "msrs crs"), "strings": (1, "strings mmio_forms")},
-              15, seed=_seed * 100000),  # fmt: skip
+              15, seed=_seed * 100000, may_die=("strings",)),  # fmt: skip
     )
