@@ -11,7 +11,8 @@
  *   ide_atapi.c     commands of a CD-ROM drive, its packets
  *   ide_mmc.c       what packets answer with
  *   ide_identify.c  IDENTIFY and SMART data
- *   ide_xfer.c      a command's data: buffer, backend, data port, end of the command
+ *   ide_xfer.c      a command's data: buffer and backend; the end of the command
+ *   ide_port.c      the data port
  *   ide_dma.c       bus-master registers, and the memory that PRD tables describe
  *
  * The backend is called with no lock held; its answer may come within the call or at any later
@@ -60,6 +61,7 @@ enum ide_reg {
 #define IDE_ST_DSC 0x10U
 #define IDE_ST_DRQ 0x08U
 #define IDE_ST_ERR 0x01U /* CHK of a packet command */
+#define IDE_ST_GOOD (IDE_ST_DRDY | IDE_ST_DSC)
 
 #define IDE_ERR_UNC 0x40U
 #define IDE_ERR_IDNF 0x10U
@@ -218,6 +220,12 @@ static inline struct blk *ide_blk(const struct ide_channel *ch)
 	return ch->drives[ch->s.cmd.drive].blk;
 }
 
+/* Is it a drive that takes packets? */
+static inline bool ide_is_packet(const struct ide_channel *ch)
+{
+	return ch->drives[ch->s.cmd.drive].kind == IDE_CDROM;
+}
+
 void ide_set_intrq_locked(struct ide_channel *ch, unsigned drive, bool on);
 /* Signature, diagnostic code, status: the end of a reset of the drives in mask. */
 void ide_end_reset_locked(struct ide_channel *ch, unsigned mask);
@@ -239,14 +247,19 @@ void ide_reply_locked(struct ide_channel *ch, uint32_t len, uint32_t drq, bool d
 void ide_transfer_locked(
         struct ide_channel *ch, enum ide_phase phase, uint64_t lba, uint32_t len, uint32_t drq);
 void ide_flush_locked(struct ide_channel *ch);
-/* The data port; width 1, 2 or 4. */
-uint32_t ide_data_read_locked(struct ide_channel *ch, unsigned width);
-void ide_data_write_locked(struct ide_channel *ch, unsigned width, uint32_t value);
 /* For struct blk_req and struct blk; arg is the drive. Takes the lock. */
 void ide_req_done(struct blk_req *req, enum blk_status status);
 void ide_blk_ready(void *arg);
 /* Timer: the rest of a long transfer. Takes the lock. */
 void ide_go_on(void *arg);
+
+/* --- ide_port.c --- */
+
+/* A block of len bytes of the buffer begins; intrq: the guest is told by interrupt. */
+void ide_open_port_locked(struct ide_channel *ch, uint32_t len, bool intrq);
+/* width 1, 2 or 4. */
+uint32_t ide_data_read_locked(struct ide_channel *ch, unsigned width);
+void ide_data_write_locked(struct ide_channel *ch, unsigned width, uint32_t value);
 
 /* --- ide_ata.c, ide_atapi.c: a command for the drive cmd.drive --- */
 

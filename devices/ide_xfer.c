@@ -11,16 +11,9 @@
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
 
-#define STATUS_GOOD (IDE_ST_DRDY | IDE_ST_DSC)
-
 static uint32_t at_most(uint32_t value, uint64_t max)
 {
 	return value < max ? value : (uint32_t)max;
-}
-
-static bool is_packet(const struct ide_channel *ch)
-{
-	return ch->drives[ch->s.cmd.drive].kind == IDE_CDROM;
 }
 
 /* --- the end of a command --- */
@@ -37,99 +30,18 @@ static void end(struct ide_channel *ch, uint8_t status, uint8_t error)
 
 void ide_complete_locked(struct ide_channel *ch)
 {
-	if (is_packet(ch)) {
+	if (ide_is_packet(ch)) {
 		ide_regs(ch)->reg[IDE_NSECT][0] = IDE_CD | IDE_IO;
 	}
-	end(ch, STATUS_GOOD, 0);
+	end(ch, IDE_ST_GOOD, 0);
 }
 
 void ide_fail_locked(struct ide_channel *ch, uint8_t error)
 {
-	if (is_packet(ch)) {
+	if (ide_is_packet(ch)) {
 		ide_regs(ch)->reg[IDE_NSECT][0] = IDE_CD | IDE_IO;
 	}
-	end(ch, STATUS_GOOD | IDE_ST_ERR, error);
-}
-
-/* --- the data port --- */
-
-/* A block begins: the guest moves it, word by word. */
-static void open_port(struct ide_channel *ch, uint32_t len, bool intrq)
-{
-	struct ide_command *c = &ch->s.cmd;
-	struct ide_drive_state *d = ide_regs(ch);
-
-	c->drq_end = c->buf_pos + len;
-	d->status = STATUS_GOOD | IDE_ST_DRQ;
-	if (is_packet(ch)) {
-		d->reg[IDE_NSECT][0] = c->phase == IDE_PIO_IN ? IDE_IO : IDE_CD;
-		if (c->phase == IDE_PIO_IN) {
-			d->reg[IDE_LBAM][0] = (uint8_t)len;
-			d->reg[IDE_LBAH][0] = (uint8_t)(len >> 8);
-		}
-	}
-	if (intrq) {
-		ide_set_intrq_locked(ch, c->drive, true);
-	}
-}
-
-static bool port_is_open(const struct ide_channel *ch)
-{
-	const struct ide_command *c = &ch->s.cmd;
-
-	return c->buf_pos < c->drq_end && ch->req_state == IDE_REQ_NONE;
-}
-
-/* The guest has moved the last word of a block. */
-static void port_done(struct ide_channel *ch)
-{
-	struct ide_command *c = &ch->s.cmd;
-
-	ide_regs(ch)->status = IDE_ST_BSY;
-	ch->moved = 0;
-	if (c->phase == IDE_PACKET) {
-		ide_atapi_packet_locked(ch);
-	}
-	ide_pump_locked(ch);
-}
-
-/* The port's words of an access that the guest makes, as far as there are any. */
-static uint32_t port_room(const struct ide_channel *ch, unsigned width)
-{
-	return port_is_open(ch) ? at_most(width, ch->s.cmd.drq_end - ch->s.cmd.buf_pos) : 0;
-}
-
-uint32_t ide_data_read_locked(struct ide_channel *ch, unsigned width)
-{
-	struct ide_command *c = &ch->s.cmd;
-	uint32_t value = ~0U, n;
-
-	if (c->phase != IDE_PIO_IN) {
-		return value;
-	}
-	n = port_room(ch, width);
-	memcpy(&value, ch->s.buf + c->buf_pos, n);
-	c->buf_pos += n;
-	if (n && c->buf_pos == c->drq_end) {
-		port_done(ch);
-	}
-	return value;
-}
-
-void ide_data_write_locked(struct ide_channel *ch, unsigned width, uint32_t value)
-{
-	struct ide_command *c = &ch->s.cmd;
-	uint32_t n;
-
-	if (c->phase != IDE_PIO_OUT && c->phase != IDE_PACKET) {
-		return;
-	}
-	n = port_room(ch, width);
-	memcpy(ch->s.buf + c->buf_pos, &value, n);
-	c->buf_pos += n;
-	if (n && c->buf_pos == c->drq_end) {
-		port_done(ch);
-	}
+	end(ch, IDE_ST_GOOD | IDE_ST_ERR, error);
 }
 
 /* --- requests to the backend --- */
@@ -189,7 +101,7 @@ static bool pio_in(struct ide_channel *ch)
 
 	if (c->buf_pos < c->buf_len) {
 		if (c->drq_end <= c->buf_pos) {
-			open_port(ch, at_most(c->drq, c->buf_len - c->buf_pos), true);
+			ide_open_port_locked(ch, at_most(c->drq, c->buf_len - c->buf_pos), true);
 		}
 		return false;
 	}
@@ -197,12 +109,12 @@ static bool pio_in(struct ide_channel *ch)
 		fill_buffer(ch);
 		return true;
 	}
-	if (is_packet(ch)) {
+	if (ide_is_packet(ch)) {
 		ide_complete_locked(ch);
 	} else {
 		/* The last block's interrupt was the command's. */
 		c->phase = IDE_IDLE;
-		ide_regs(ch)->status = STATUS_GOOD;
+		ide_regs(ch)->status = IDE_ST_GOOD;
 	}
 	return false;
 }
@@ -218,7 +130,7 @@ static bool pio_out(struct ide_channel *ch)
 	if (c->buf_pos == 0) {
 		/* The guest looks for the first block without an interrupt. */
 		if (c->drq_end == 0) {
-			open_port(ch, at_most(c->drq, c->left), c->buf_len != 0);
+			ide_open_port_locked(ch, at_most(c->drq, c->left), c->buf_len != 0);
 		}
 		return false;
 	}
@@ -234,8 +146,8 @@ static bool dma_waits(struct ide_channel *ch)
 {
 	struct ide_drive_state *d = ide_regs(ch);
 
-	d->status = STATUS_GOOD | IDE_ST_DRQ;
-	if (is_packet(ch)) {
+	d->status = IDE_ST_GOOD | IDE_ST_DRQ;
+	if (ide_is_packet(ch)) {
 		d->reg[IDE_NSECT][0] = IDE_IO;
 	}
 	return false;
@@ -328,7 +240,7 @@ static void take_answer(struct ide_channel *ch)
 		return; /* nobody wants it any more */
 	}
 	if (ch->req_status != BLK_OK) {
-		if (is_packet(ch)) {
+		if (ide_is_packet(ch)) {
 			ide_atapi_error_locked(ch, (enum blk_status)ch->req_status);
 		} else {
 			ide_ata_error_locked(ch, (enum blk_status)ch->req_status);
@@ -462,7 +374,7 @@ static void begin(struct ide_channel *ch, enum ide_phase phase, uint32_t drq)
 void ide_want_packet_locked(struct ide_channel *ch)
 {
 	begin(ch, IDE_PACKET, IDE_PACKET_LEN);
-	open_port(ch, IDE_PACKET_LEN, false);
+	ide_open_port_locked(ch, IDE_PACKET_LEN, false);
 }
 
 void ide_reply_locked(struct ide_channel *ch, uint32_t len, uint32_t drq, bool dma)

@@ -110,43 +110,6 @@ START_TEST(pio_out)
 }
 END_TEST
 
-/* Dwords and bytes give the same; an access that is wider than what is left does not go on. */
-START_TEST(widths_of_the_data_port)
-{
-	w_lba28(0x20, 1, 9);
-	for (unsigned i = 0; i < 504; i += 4) {
-		uint32_t v = w_in(W_CMD, 4);
-
-		ck_assert_mem_eq(&v, w_disk_data + 9 * 512 + i, 4);
-	}
-	for (unsigned i = 504; i < 508; i++) {
-		ck_assert_uint_eq(w_in(W_CMD, 1), w_disk_data[9 * 512 + i]);
-	}
-	ck_assert_uint_eq(w_in(W_CMD, 2) & 0xff, w_disk_data[9 * 512 + 508]);
-	ck_assert_uint_eq(w_in(W_CMD, 4) >> 16, 0xffff);
-	ck_assert_uint_eq(w_alt(W_CMD), W_GOOD);
-	w_reg(W_CMD, IDE_STATUS);
-	w_lba28(0x30, 1, 9);
-	for (unsigned i = 0; i < 512; i += 4) {
-		uint32_t v;
-
-		memcpy(&v, want + i, 4);
-		w_out(W_CMD, 4, v);
-	}
-	w_expect(W_CMD, W_GOOD);
-	ck_assert_mem_eq(w_disk_data + 9 * 512, want, 512);
-	/* The wrong direction moves nothing. */
-	w_lba28(0x30, 1, 9);
-	ck_assert_uint_eq(w_in(W_CMD, 2), 0xffff);
-	w_write_data(W_CMD, want, 512);
-	w_expect(W_CMD, W_GOOD);
-	w_lba28(0x20, 1, 9);
-	w_out(W_CMD, 2, 0x5555);
-	read_blocks(512, 512);
-	ck_assert_mem_eq(buf, want, 512);
-}
-END_TEST
-
 /* A driver that polls never sees a difference. */
 START_TEST(polling_with_interrupts_off)
 {
@@ -329,7 +292,6 @@ END_TEST
 UNIT_MAIN("ide_xfer", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, pio_in, 0, ARRAY_SIZE(pio));
           tcase_add_loop_test(tc, pio_out, 0, ARRAY_SIZE(pio));
-          tcase_add_test(tc, widths_of_the_data_port);
           tcase_add_test(tc, polling_with_interrupts_off);
           tcase_add_test(tc, backend_answers_later); tcase_add_test(tc, backend_is_full);
           tcase_add_test(tc, ready_within_the_submit); tcase_add_test(tc, errors_in_the_middle);
