@@ -350,7 +350,7 @@ END_TEST
 START_TEST(does_not_wait_for_a_slow_guest)
 {
 	open_it();
-	ck_assert_uint_eq(at_once(16, 1000000), 16);
+	ck_assert_uint_eq(at_once(16, 3000000), 16);
 	ck_assert(!is_masked());
 }
 END_TEST

@@ -19,7 +19,7 @@
  * What comes more slowly than GAP_MAX_NS is not waited for. */
 #define WAIT_PACKETS 16U
 #define WAIT_MAX_NS 5000000ULL
-#define GAP_MAX_NS 500000ULL
+#define GAP_MAX_NS 1000000ULL
 
 /* Show the guest what was read and written, and tell it what it has to be told. */
 static void publish_locked(struct vmbus_channel *ch)
@@ -64,6 +64,7 @@ static bool try_now_locked(struct vmbus_channel *ch)
 		return false;
 	}
 	ch->tries = 0;
+	ch->trying = true;
 	return true;
 }
 
@@ -84,12 +85,14 @@ static bool keep_masked_locked(
 	case RUN_DRAIN:
 		break;
 	}
+	/* The end of what came together is no failure; a try that brought nothing is. */
 	if (packets > 1) {
 		ch->try_after = TRY_FIRST;
-		return true;
+	} else if (ch->trying) {
+		ch->try_after = 2 * ch->try_after < TRY_MAX ? 2 * ch->try_after : TRY_MAX;
 	}
-	ch->try_after = 2 * ch->try_after < TRY_MAX ? 2 * ch->try_after : TRY_MAX;
-	return false;
+	ch->trying = false;
+	return packets > 1;
 }
 
 static void work_locked(struct vmbus_channel *ch, enum run_why why)
@@ -183,6 +186,7 @@ static int open_locked(struct vmbus_channel *ch, uint32_t out_offset_pages, cons
 	ch->broken = false;
 	ch->tries = 0;
 	ch->try_after = TRY_FIRST;
+	ch->trying = false;
 	ch->gap_ns = 0;
 	ch->last_ns = vm_clock_now(ch->bus->vm);
 	ch->is_open = true;
