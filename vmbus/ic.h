@@ -50,11 +50,11 @@ _Static_assert(sizeof(struct ic_header) == 28, "icmsg_hdr and the pipe's header"
 #define IC_FLAG_REQUEST 0x02U
 #define IC_FLAG_RESPONSE 0x04U
 
+/* A list of versions follows: of the framing, then of the service. */
 struct ic_negotiate {
 	uint16_t n_frames, n_versions; /* in an answer 1 and 1, or 0: nothing in common */
 	uint32_t reserved;
-	struct ic_version list[]; /* of the framing, then of the service */
-} __attribute__((packed));
+};
 _Static_assert(sizeof(struct ic_negotiate) == 8, "icmsg_negotiate");
 
 #define IC_STATUS_FAIL 0x80004005U

@@ -31,6 +31,7 @@ fuzz_mmio_emul_LIBS := -Wl,-u,fake_vm
 fuzz_fw_cfg_LIBS := -Wl,-u,fake_vm
 fuzz_ide_LIBS := -Wl,-u,fake_vm
 fuzz_monitor_LIBS := -Wl,-u,fake_vm
+fuzz_ic_LIBS := -Wl,-u,fake_vm
 fuzz_platform_LIBS := -Wl,-u,fake_vm
 fuzz_storvsp_LIBS := -Wl,-u,fake_vm
 fuzz_hypercall_LIBS = -Wl,-u,fake_vm $(UNIT_LIBS)
