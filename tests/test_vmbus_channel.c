@@ -101,7 +101,7 @@ static void dev_gone(struct vmbus_channel *ch, struct gpadl *g)
 static void dev_dump(const struct vmbus_channel *ch, struct out *out)
 {
 	(void)ch;
-	out_print(out, "    a device\n");
+	out_print(out, "a device\n  on two lines\n");
 }
 
 static const struct vmbus_channel_ops dev_ops = {
@@ -846,7 +846,8 @@ START_TEST(dumps)
 
 	text[0] = '\0';
 	bus_vm->bus_ops->dump(bus_vm, &out);
-	ck_assert_str_eq(text, "not connected\n 1: Test device: not offered yet\n    a device\n");
+	ck_assert_str_eq(text, "not connected\n 1: Test device: not offered yet\n    a device\n    "
+	                       "  on two lines\n");
 	open_it();
 	ck_assert(write_one(1));
 	text[0] = '\0';
@@ -857,7 +858,8 @@ START_TEST(dumps)
 	                       "        1 signals, 0 drains, 2 rounds of work\n"
 	                       "    out 60 KiB at 0x20, 32 bytes wait: 1 packets, 32 bytes\n"
 	                       "        VP 0, 1 interrupts, 0 times full\n"
-	                       "    a device\n");
+	                       "    a device\n"
+	                       "      on two lines\n");
 }
 END_TEST
 

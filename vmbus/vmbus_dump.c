@@ -78,6 +78,29 @@ static void print_rings(struct out *out, const struct look *l)
 	        llu(s->full));
 }
 
+/* A device's lines, below those of its channel. */
+struct indented {
+	struct out out;
+	struct out *to;
+};
+
+static void write_indented(struct out *out, const char *text, size_t n)
+{
+	struct out *to = container_of(out, struct indented, out)->to;
+
+	while (n != 0) {
+		size_t line = 1;
+
+		while (line < n && text[line - 1] != '\n') {
+			line++;
+		}
+		to->write(to, "    ", 4);
+		to->write(to, text, line);
+		text += line;
+		n -= line;
+	}
+}
+
 static void print_channel(struct out *out, struct vmbus_channel *ch, const struct look *l)
 {
 	char sub[16] = "";
@@ -91,7 +114,9 @@ static void print_channel(struct out *out, struct vmbus_channel *ch, const struc
 		print_rings(out, l);
 	}
 	if (ch->ops->dump && ch->offer.sub_index == 0) {
-		ch->ops->dump(ch, out);
+		struct indented below = {.out.write = write_indented, .to = out};
+
+		ch->ops->dump(ch, &below.out);
 	}
 }
 

@@ -17,7 +17,7 @@ NAMES = {
     "9527e630-d0ae-497b-adce-e80ab0175caf": "Time Synchronization",
     "57164f39-9115-4e78-ab55-382f3bd5422d": "Heartbeat",
     "a9a0f4e7-5a45-4d96-b827-8a841e8c03e6": "Data Exchange",
-    "35fa2e29-ea23-4236-96ae-3a6ebacba440": "Backup (volume snapshot)",
+    "35fa2e29-ea23-4236-96ae-3a6ebacba440": "Backup (volume checkpoint)",
     "f912ad6d-2b17-48ea-bd65-f927a61c7684": "Synthetic keyboard",
 }
 DEVICES = "/sys/bus/vmbus/devices"
