@@ -57,6 +57,7 @@ static bool enqueue_locked(struct synic *synic, uint32_t sint, const struct hv_m
 	}
 	s->last = n;
 	s->count++;
+	synic->queued |= BIT(sint);
 	return true;
 }
 
@@ -69,6 +70,9 @@ static void dequeue_locked(struct synic *synic, uint32_t sint, struct hv_message
 	synic->free |= BIT(n);
 	s->first = synic->next[n];
 	s->count--;
+	if (s->count == 0) {
+		synic->queued &= ~BIT(sint);
+	}
 	if (synic->refused) {
 		synic->refused = false;
 		vcpu_request(synic->vcpu, VCPU_REQ_PV);
@@ -178,8 +182,13 @@ static void deliver_locked(struct synic *synic, uint32_t sint)
 
 static void deliver_all_locked(struct synic *synic)
 {
-	for (uint32_t i = 0; i < HV_SINT_COUNT; i++) {
-		deliver_locked(synic, i);
+	uint32_t sints = synic->queued;
+
+	for (uint32_t timers = synic->timers_waiting; timers; timers &= timers - 1) {
+		sints |= BIT(stimer_sint(synic->vcpu, bit_first(timers)));
+	}
+	for (; sints; sints &= sints - 1) {
+		deliver_locked(synic, bit_first(sints));
 	}
 }
 
@@ -291,6 +300,7 @@ void synic_reset(struct synic *synic)
 	synic->simp = 0;
 	synic->timers_waiting = 0;
 	synic->free = ALL_FREE;
+	synic->queued = 0;
 	synic->refused = false;
 	for (uint32_t i = 0; i < HV_SINT_COUNT; i++) {
 		synic->sints[i] = (struct synic_sint){.msr = HV_SINT_RESET};

@@ -38,6 +38,7 @@ struct synic {
 	uint64_t scontrol, siefp, simp; /* [lock] MSRs */
 	uint32_t timers_waiting;        /* [lock] bit n: timer n's expiry waits for its slot */
 	uint32_t free;                  /* [lock] bit n: pool[n] is free */
+	uint32_t queued;                /* [lock] bit n: sints[n].count is not 0 */
 	bool refused;                   /* [lock] somebody waits for room in a queue */
 	struct synic_sint sints[HV_SINT_COUNT];
 	struct hv_message pool[SYNIC_POOL]; /* [lock] */
