@@ -206,7 +206,6 @@ static enum exit_action short_form(struct vcpu *vcpu, const struct hv_call_row *
 	return action;
 }
 
-/* [TLFS] "Legal Hypercall Environments": protected mode, CPL 0, page enabled. */
 static bool page_enabled(const struct hv_vm *hv)
 {
 	return __atomic_load_n(&hv->hypercall_msr, __ATOMIC_RELAXED) & HV_PAGE_MSR_ENABLE;
@@ -219,7 +218,7 @@ static __attribute__((noinline)) enum exit_action any_form(struct vcpu *vcpu)
 	struct hv_call_args args;
 	struct call c;
 
-	if (!page_enabled(hv_vm(vcpu->vm)) || !(vcpu->exit.regs.kernel64 || vcpu_in_kernel(vcpu))) {
+	if (!vcpu->exit.regs.kernel64 && !vcpu_in_kernel(vcpu)) {
 		return vcpu_fault_noerr(vcpu, X86_UD);
 	}
 	read_call(vcpu, &c);
@@ -254,5 +253,6 @@ enum exit_action hv_hypercall(struct vcpu *vcpu)
 			return row->short_fn(vcpu, vcpu->gpr[REG_RDX], vcpu->gpr[REG_R8]);
 		}
 	}
-	return any_form(vcpu);
+	/* [TLFS] "Legal Hypercall Environments": page enabled, protected mode, CPL 0. */
+	return page_enabled(hv) ? any_form(vcpu) : vcpu_fault_noerr(vcpu, X86_UD);
 }
