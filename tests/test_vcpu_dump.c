@@ -116,7 +116,8 @@ START_TEST(what_waits)
 	says("pending event: exception vector 0e error 2; NMIs waiting: 2");
 	says("blocked: IF=0 STI/MOV SS shadow NMI\n");
 	says("window asked for: interrupt NMI\n");
-	says("requests: irq nmi init sipi flush-guest flush-nested stop resume reset call pv timer "
+	says("requests: irq nmi init sipi flush-guest flush-nested stop resume reset call pv "
+	     "pv-idle timer "
 	     "yield 40\n");
 	says("requests for when it goes on: sipi\n");
 	for (unsigned type = EVENT_EXCEPTION; type <= EVENT_NMI; type++) {
