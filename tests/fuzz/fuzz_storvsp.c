@@ -198,7 +198,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 			close_channel(w);
 			break;
 		case OP_BREAK:
-			world[w].broken = s.a == 0xff;
+			/* For good, until it is closed. */
+			world[w].broken = world[w].broken || s.a == 0xff;
 			break;
 		}
 	}
