@@ -30,6 +30,9 @@ START_TEST(asks)
 	respond(&s.ic, 0);
 	ck_assert_int_eq(ic_answer(&s.ic), 0);
 	ck_assert(!take_request());
+	/* It goes at once: that was its answer nevertheless. */
+	s.ic.ch.ops->close(&s.ic.ch);
+	ck_assert_int_eq(ic_answer(&s.ic), 0);
 }
 END_TEST
 

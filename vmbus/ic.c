@@ -274,10 +274,11 @@ int ic_answer(const struct ic *ic)
 {
 	uint64_t answered = __atomic_load_n(&ic->answered, __ATOMIC_ACQUIRE);
 
-	if (!ic_is_ready(ic)) {
-		return -ENOTCONN;
+	/* Also when the channel is closed by now: who shuts down goes. */
+	if (ic->asked && answered >> 32 == ic->asked) {
+		return -(int)(uint32_t)answered;
 	}
-	return answered >> 32 == ic->asked ? -(int)(uint32_t)answered : -EAGAIN;
+	return ic_is_ready(ic) ? -EAGAIN : -ENOTCONN;
 }
 
 void ic_finish(struct ic *ic, int err)

@@ -123,7 +123,9 @@ bool ic_is_ready(const struct ic *ic);
 /* An order (1-255) of the operator for the service, whose next request it becomes. It takes the
  * place of one before. One caller at a time. 0, -ENOTCONN. */
 __must_check int ic_ask(struct ic *ic, uint32_t order);
-/* -EAGAIN until the answer to the last order has come, then 0 or -EIO; -ENOTCONN. */
+/* -EAGAIN until the answer to the last order has come, then 0 or -EIO; -ENOTCONN when none can
+ * come.
+ */
 __must_check int ic_answer(const struct ic *ic);
 
 /* --- for services --- */
