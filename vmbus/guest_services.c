@@ -13,9 +13,9 @@ static struct ic *who_does(struct guest_services *s, enum vm_guest_order order)
 	case VM_GUEST_THAW:
 		return &s->vss.ic;
 	case VM_GUEST_REFRESH:
-		return &s->kvp.ic;
+		break;
 	}
-	return NULL;
+	return &s->kvp.ic;
 }
 
 static int ask(struct vm *vm, enum vm_guest_order order)
