@@ -55,6 +55,7 @@ class Context:
         self.fatal_pos = 0
         self.raw_tail = ""
         self.watch_fatal = True
+        self.turns = 0  # of prompt_again()
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.config_dir)
 
@@ -229,6 +230,14 @@ class Context:
         while lines and 'st""atus' in lines[0]:
             lines.pop(0)
         return "\n".join(lines)
+
+    def prompt_again(self, timeout=90):
+        """The guest's prompt, after the monitor has shown again what the guest wrote earlier: old
+        prompts and old answers do not count."""
+        self.turns += 1
+        self.send_line(f'echo "he""re {self.turns}"')
+        self.expect(rf"(?m)^here {self.turns}$", timeout, "the guest's console")
+        self.expect(PROMPT, timeout, "the prompt")
 
     # --- judging ---
 

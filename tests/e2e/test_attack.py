@@ -122,8 +122,7 @@ def check_beats(t, first, last, longest):
 def to_linux(t):
     t.send(KEY)
     t.expect(r"\[console: debian - Ctrl-\] for the monitor\]", 90)
-    t.send("\r")
-    t.expect(linux.PROMPT, 90)
+    t.prompt_again()
 
 
 # --- the operator's part ---

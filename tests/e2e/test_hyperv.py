@@ -194,8 +194,7 @@ def hypercalls(t):
     match = re.search(r"(?m)^hypercall +(\d+) ", monitor.ask(t, "stat debian"))
     t.send(KEY)
     t.expect(r"\[console: debian - Ctrl-\] for the monitor\]", 10)
-    t.send("\r")
-    t.expect(linux.PROMPT, 10)
+    t.prompt_again()
     return int(match[1]) if match else 0
 
 

@@ -78,8 +78,7 @@ def operators_view(t):
     t.check_match(r"(?m)^    in  \d+ KiB at 0x\w+, 0 bytes wait: \d+ packets", out, "vmbus debian")
     test_monitor.ask(t, "trace debian vmbus on")
     t.send_line("console debian")
-    t.send("\r")
-    t.expect(r"(?m)^/ # $", 20)
+    t.prompt_again()
     t.shell(f"cd /sys/bus/vmbus/drivers/hyperv_keyboard; echo {device} > unbind; echo {device} > bind; cd /")
     out = t.text
     for line in (
@@ -95,8 +94,7 @@ def operators_view(t):
     test_monitor.enter(t)
     test_monitor.ask(t, "trace debian vmbus off")
     t.send_line("console debian")
-    t.send("\r")
-    t.expect(r"(?m)^/ # $", 20)
+    t.prompt_again()
 
 
 def initramfs_for_kexec(t):
