@@ -18,6 +18,20 @@ static int set(int fd, const char *name, unsigned cmd, unsigned value)
 	return ioctl(fd, SIOCETHTOOL, &req);
 }
 
+/* The other flags stay as they are: most cannot be changed. */
+static int set_lro(int fd, const char *name, unsigned on)
+{
+	struct ethtool_value v = {.cmd = ETHTOOL_GFLAGS};
+	struct ifreq req = {.ifr_data = (void *)&v};
+
+	strncpy(req.ifr_name, name, sizeof(req.ifr_name) - 1);
+	if (ioctl(fd, SIOCETHTOOL, &req)) {
+		return -1;
+	}
+	return set(fd, name, ETHTOOL_SFLAGS,
+	        on ? v.data | ETH_FLAG_LRO : v.data & ~(unsigned)ETH_FLAG_LRO);
+}
+
 int main(int argc, char *argv[])
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -30,7 +44,7 @@ int main(int argc, char *argv[])
 	}
 	/* Segmentation needs checksums: off in this order. */
 	err = on ? 0 : set(fd, argv[1], ETHTOOL_STSO, 0);
-	err |= set(fd, argv[1], ETHTOOL_SFLAGS, on ? ETH_FLAG_LRO : 0);
+	err |= set_lro(fd, argv[1], on);
 	err |= set(fd, argv[1], ETHTOOL_SRXCSUM, on);
 	err |= set(fd, argv[1], ETHTOOL_STXCSUM, on);
 	err |= on ? set(fd, argv[1], ETHTOOL_STSO, 1) : 0;
