@@ -37,6 +37,7 @@ libzydis-dev /usr/include/Zydis/Zydis.h
 clang clang
 libclang-rt-dev CLANG_RT
 clang-format clang-format
+e2fsprogs mkfs.ext4
 bochs bochs
 "
 
