@@ -158,7 +158,7 @@ static void receive(struct ic *ic, const struct vmbus_packet *packet)
 	ic->replies++;
 	if (type == IC_NEGOTIATE) {
 		negotiated(ic, body, len);
-	} else {
+	} else if (ic->service->reply) {
 		ic->service->reply(ic, h.status, body, len);
 	}
 }
@@ -240,6 +240,8 @@ void ic_init(struct ic *ic, const struct ic_service *service, struct vm *vm)
 	ic->vm = vm;
 	ic->ch.ops = &channel_ops;
 	ic->ch.offer = service->offer;
+	ic->ch.offer.flags = VMBUS_OFFER_NAMED_PIPE;
+	ic->ch.offer.pipe_message_mode = true;
 	ic->ch.device = ic;
 	ic->ch.packet_buf = ic->packet;
 	ic->ch.packet_buf_len = sizeof(ic->packet);

@@ -68,7 +68,7 @@ _Static_assert(sizeof(struct ic_negotiate) == 8, "icmsg_negotiate");
 struct ic;
 
 struct ic_service {
-	struct vmbus_offer offer;
+	struct vmbus_offer offer; /* that it is a pipe of messages goes without saying */
 	enum ic_type type;
 	const struct ic_version *versions;
 	unsigned n_versions;

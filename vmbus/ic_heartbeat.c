@@ -81,8 +81,6 @@ static const struct ic_service service = {
                         .name = "Heartbeat",
                         .type = GUID(0x57164f39, 0x9115, 0x4e78, 0xab55, 0x382f3bd5422d),
                         .instance = GUID(0xfd149e91, 0x82e0, 0x4a7d, 0xafa6, 0x2a4166cbd7c0),
-                        .flags = VMBUS_OFFER_NAMED_PIPE,
-                        .pipe_message_mode = true,
                 },
         .type = IC_HEARTBEAT,
         .versions = versions,

@@ -277,8 +277,6 @@ static const struct ic_service service = {
                         .name = "Data Exchange",
                         .type = GUID(0xa9a0f4e7, 0x5a45, 0x4d96, 0xb827, 0x8a841e8c03e6),
                         .instance = GUID(0x242ff919, 0x07db, 0x4180, 0x9c2e, 0xb86cb68c8c55),
-                        .flags = VMBUS_OFFER_NAMED_PIPE,
-                        .pipe_message_mode = true,
                 },
         .type = IC_KVP,
         .versions = versions,

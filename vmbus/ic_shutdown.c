@@ -45,8 +45,6 @@ static const struct ic_service service = {
                         .name = "Operating system shutdown",
                         .type = GUID(0x0e0b6031, 0x5213, 0x4934, 0x818b, 0x38d90ced39db),
                         .instance = GUID(0xb6650ff7, 0x33bc, 0x4840, 0x8048, 0xe0676786f393),
-                        .flags = VMBUS_OFFER_NAMED_PIPE,
-                        .pipe_message_mode = true,
                 },
         .type = IC_SHUTDOWN,
         .versions = versions,

@@ -90,14 +90,6 @@ static uint32_t next(struct ic *ic, uint32_t order, uint8_t *body)
 	return sizeof(b);
 }
 
-static void reply(struct ic *ic, uint32_t status, const uint8_t *body, uint32_t len)
-{
-	(void)ic;
-	(void)status;
-	(void)body;
-	(void)len;
-}
-
 static void closed(struct ic *ic)
 {
 	vm_timer_cancel(&timesync_of(ic)->timer);
@@ -111,15 +103,12 @@ static const struct ic_service service = {
                         .name = "Time Synchronization",
                         .type = GUID(0x9527e630, 0xd0ae, 0x497b, 0xadce, 0xe80ab0175caf),
                         .instance = GUID(0x2dd1ce17, 0x079e, 0x403c, 0xb352, 0xa1921ee207ee),
-                        .flags = VMBUS_OFFER_NAMED_PIPE,
-                        .pipe_message_mode = true,
                 },
         .type = IC_TIMESYNC,
         .versions = versions,
         .n_versions = ARRAY_SIZE(versions),
         .ready = ready,
         .next = next,
-        .reply = reply,
         .closed = closed,
 };
 

@@ -62,8 +62,6 @@ static const struct ic_service service = {
                         .name = "Backup (volume checkpoint)",
                         .type = GUID(0x35fa2e29, 0xea23, 0x4236, 0x96ae, 0x3a6ebacba440),
                         .instance = GUID(0x2450ee40, 0x33bf, 0x4fbd, 0x892e, 0x9fb06e9214cf),
-                        .flags = VMBUS_OFFER_NAMED_PIPE,
-                        .pipe_message_mode = true,
                         /* Before, Linux refuses it. */
                         .min_version_major = 3,
                 },
