@@ -2,7 +2,7 @@
 """Linux on the Hyper-V interface: what it finds, what it then uses, and what it does without each part.
 
 Not here: the boot CPU off line and on again. With Hyper-V's timer Linux 6.1 oopses when it comes back,
-whoever the host is (test_smp.py, smp_maxcpus, has the reason). kexec is in test_smp.py, too: with the
+whoever the host is (test_smp.py, smp_boot_cpu, has the reason). kexec is in test_smp.py, too: with the
 default configuration those kernels are on this interface.
 """
 
