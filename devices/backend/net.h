@@ -48,15 +48,15 @@ struct net_frame {
 	 * ends with the TCP header. */
 	bool csum_open; /* TCP checksum: not computed */
 	uint16_t mss;   /* not 0: TCP to be cut into pieces of so much payload; csum_open, too */
-	bool csum_ok;   /* IP and TCP or UDP checksums are known to be right, or open */
+	bool csum_ok;   /* IP and TCP or UDP checksums are right, or csum_open */
 	struct net_headers headers; /* valid with any of these three */
 };
 
 struct net_port;
 
 struct net_port_ops {
-	/* A frame for this port; its bytes are taken before it returns. false = not wanted, or no
-	 * room: it is lost. */
+	/* A frame for this port, with all checksums in place; its bytes are taken before it
+	 * returns. false = not wanted, or no room: it is lost. */
 	bool (*receive)(struct net_port *port, const struct net_frame *frame);
 };
 
@@ -75,7 +75,7 @@ struct net_port {
 	uint32_t number;                /* (c) of that VM's adapters */
 	struct net_switch *sw;          /* (c) NULL = no cable */
 	uint64_t mac;                   /* [a] as net_mac() has it */
-	bool takes_large;               /* [a] frames with mss or csum_open */
+	bool takes_large;               /* [a] frames with mss */
 	struct net_port_stats stats;    /* in_, cut, flooded, forged: who sends; others: [a] */
 };
 

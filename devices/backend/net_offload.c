@@ -75,11 +75,6 @@ struct csum {
 	bool odd; /* an odd number of bytes so far */
 };
 
-static uint64_t add_carry(uint64_t a, uint64_t b)
-{
-	return a + b + (a + b < a);
-}
-
 static uint32_t fold(uint64_t sum)
 {
 	sum = (sum & 0xffffffffU) + (sum >> 32);
@@ -93,21 +88,39 @@ static uint32_t swap16(uint32_t v)
 	return (v >> 8 | v << 8) & 0xffffU;
 }
 
+/* The sum so far, and how often it overflowed: which adds as much again. */
+struct long_sum {
+	uint64_t sum, carries;
+};
+
+static inline void add_word(struct long_sum *s, const uint8_t *p)
+{
+	uint64_t word;
+
+	__builtin_memcpy(&word, p, sizeof(word)); /* one load */
+	s->sum += word;
+	s->carries += s->sum < word;
+}
+
 static void csum_add(struct csum *c, const uint8_t *p, uint32_t len)
 {
-	uint64_t sum = 0, word;
+	struct long_sum s = {0};
+	uint8_t last[8] = {0};
 	uint32_t n = len;
 
-	for (; n >= sizeof(word); n -= (uint32_t)sizeof(word), p += sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		sum = add_carry(sum, word);
+	for (; n >= 32; n -= 32, p += 32) {
+		add_word(&s, p);
+		add_word(&s, p + 8);
+		add_word(&s, p + 16);
+		add_word(&s, p + 24);
 	}
-	if (n > 0) {
-		word = 0;
-		memcpy(&word, p, n);
-		sum = add_carry(sum, word);
+	for (; n >= 8; n -= 8, p += 8) {
+		add_word(&s, p);
 	}
-	c->sum += c->odd ? swap16(fold(sum)) : fold(sum);
+	memcpy(last, p, n);
+	add_word(&s, last);
+	s.sum = (uint64_t)fold(s.sum) + fold(s.carries);
+	c->sum += c->odd ? swap16(fold(s.sum)) : fold(s.sum);
 	c->odd ^= len & 1;
 }
 

@@ -4,7 +4,7 @@
  *
  * net_offload_prepare() looks at what the sender asks for and does what is cheap; afterwards a
  * frame is what struct net_frame promises. What is left then is one pass over the payload
- * (net_offload_checksum) or cutting (net_cut_*), for receivers that want it.
+ * (net_offload_checksum), or cutting (net_cut_*) for receivers that want it.
  *
  * Specs: [RFC791], [RFC8200], [RFC9293], [RFC768]; [RFC1071] for the sum.
  */
@@ -32,7 +32,8 @@ void net_headers_find(struct net_headers *h, const uint8_t *head, uint32_t head_
 __must_check int net_offload_prepare(
         struct net_frame *f, uint8_t *head, const struct net_request *request);
 
-/* The same frame with its checksum computed; head is the new one's. Not for frames to be cut. */
+/* The same frame with its checksum computed, over all of it if it is to be cut; head is the new
+ * one's. */
 void net_offload_checksum(
         const struct net_frame *f, struct net_frame *done, uint8_t head[NET_HEAD_MAX]);
 

@@ -58,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	flatten(&t.frame, flat);
 	if (t.frame.mss) {
 		check_cut(&t.frame);
-	} else if (t.frame.csum_open) {
+	}
+	if (t.frame.csum_open) {
 		net_offload_checksum(&t.frame, &done, head);
 		flatten(&done, flat);
 	}
