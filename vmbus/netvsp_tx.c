@@ -10,6 +10,8 @@
 #include "vmm/lib/string.h"
 #include "vmm/vm.h"
 
+#define MESSAGE_HEADER 8U /* type and length of an RNDIS message */
+
 static bool add_section(struct netvsp *n, uint32_t section, uint32_t len)
 {
 	struct netvsp_bytes *b = &n->bytes;
@@ -88,14 +90,33 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* How a message begins, and behind it as much of its frame as is needed: each byte is copied once,
+ * so that what is checked is what is sent. */
+struct start {
+	uint8_t bytes[RNDIS_HEAD_MAX + NET_HEAD_MAX];
+	uint32_t len; /* of the message's own */
+};
+
+/* The first head_len bytes of the frame that is data_at behind byte 'at', where the message begins.
+ */
+static uint8_t *frame_head(
+        const struct netvsp *n, struct start *s, uint32_t at, uint32_t data_at, uint32_t head_len)
+{
+	uint32_t have = data_at < s->len ? s->len - data_at : 0;
+
+	if (have < head_len) {
+		copy_bytes(&n->bytes, at + data_at + have, s->bytes + s->len, head_len - have);
+	}
+	return s->bytes + (have ? data_at : s->len);
+}
+
 /* The frame of an RNDIS message that begins at byte 'at'. */
-static bool send_frame(struct netvsp *n, uint32_t at, const struct rndis_packet *packet)
+static bool send_frame(
+        struct netvsp *n, struct start *s, uint32_t at, const struct rndis_packet *packet)
 {
 	const struct net_request *request = &packet->request;
 	uint32_t max = request->mss ? NET_LARGE_MAX : n->rndis.mtu;
-	uint8_t head[NET_HEAD_MAX];
 	struct net_frame frame = {
-	        .head = head,
 	        .head_len = min_u32(packet->data_len, NET_HEAD_MAX),
 	        .len = packet->data_len,
 	        .segs = n->bytes.segs,
@@ -103,13 +124,14 @@ static bool send_frame(struct netvsp *n, uint32_t at, const struct rndis_packet 
 	        .has_vlan = packet->has_vlan,
 	        .vlan_tci = packet->vlan_tci,
 	};
+	uint8_t *head;
 
 	if (frame.len < NET_ETH_LEN || frame.len > max + NET_HEAD_MAX) {
 		return false;
 	}
-	at += packet->data_at;
-	copy_bytes(&n->bytes, at, head, frame.head_len);
-	frame.body_at = at + frame.head_len;
+	head = frame_head(n, s, at, packet->data_at, frame.head_len);
+	frame.head = head;
+	frame.body_at = at + packet->data_at + frame.head_len;
 	if ((request->ip_csum || request->tcp_csum || request->udp_csum || request->mss) &&
 	        net_offload_prepare(&frame, head, request)) {
 		return false;
@@ -121,24 +143,34 @@ static bool send_frame(struct netvsp *n, uint32_t at, const struct rndis_packet 
 	return true;
 }
 
+/* Type and length say how much more is this message's. */
+static bool start_message(
+        const struct netvsp *n, struct start *s, uint32_t at, struct rndis_packet *packet)
+{
+	uint32_t type, len;
+
+	copy_bytes(&n->bytes, at, s->bytes, MESSAGE_HEADER);
+	if (!rndis_message(s->bytes, MESSAGE_HEADER, n->bytes.len - at, &type, &len) ||
+	        type != RNDIS_PACKET) {
+		return false;
+	}
+	s->len = min_u32(len, RNDIS_HEAD_MAX);
+	copy_bytes(
+	        &n->bytes, at + MESSAGE_HEADER, s->bytes + MESSAGE_HEADER, s->len - MESSAGE_HEADER);
+	return rndis_parse_packet(s->bytes, s->len, len, packet) == 0;
+}
+
 static bool send_messages(struct netvsp *n)
 {
-	uint8_t head[RNDIS_HEAD_MAX];
-	uint32_t at = 0, type, len, count = 0;
+	struct rndis_packet packet;
+	uint32_t at = 0, count = 0;
+	struct start start;
 
-	while (n->bytes.len - at >= 8) {
-		uint32_t left = n->bytes.len - at;
-		uint32_t head_len = min_u32(left, RNDIS_HEAD_MAX);
-		struct rndis_packet packet;
-
-		copy_bytes(&n->bytes, at, head, head_len);
-		if (++count > RNDIS_MESSAGES_MAX ||
-		        !rndis_message(head, head_len, left, &type, &len) || type != RNDIS_PACKET ||
-		        rndis_parse_packet(head, min_u32(head_len, len), len, &packet) ||
-		        !send_frame(n, at, &packet)) {
+	for (; n->bytes.len - at >= MESSAGE_HEADER; at += packet.len) {
+		if (++count > RNDIS_MESSAGES_MAX || !start_message(n, &start, at, &packet) ||
+		        !send_frame(n, &start, at, &packet)) {
 			return false;
 		}
-		at += len;
 	}
 	n->stats.packets++;
 	return true;
