@@ -341,12 +341,14 @@ START_TEST(stat_of_one)
 	work(7);
 	sample_start();
 	work(1);
+	idle_ns = 350 * MS;
 	fake_clock_advance(500 * MS);
 	ask("stat debian");
 	ck_assert_str_eq(text,
 	        "vm: debian\n"
 	        "time now: guest 5.0%, host 1.2%, halted 10.0%, waiting 2.0%\n"
 	        "ticks: guest 400000000, host 96160000, halted 800000000\n"
+	        "machine: 10500000000 ticks, CPUs idle 350000000\n"
 	        "exit                  count      per s share%          ticks       each\n"
 	        "io                     4800       1200   75.0       96000000      20000\n"
 	        "hlt                    1600        400   25.0         160000        100\n"

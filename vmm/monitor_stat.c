@@ -2,6 +2,7 @@
 // stat: what VMs exit for, how often, and where their time goes.
 // Specs: docs/monitor.md.
 #include "vmm/hw/clock.h"
+#include "vmm/hw/pcpu.h"
 #include "vmm/lib/string.h"
 #include "vmm/monitor_commands.h"
 #include "vmm/monitor_sample.h"
@@ -91,6 +92,18 @@ static void print_vm_line(struct out *out, const struct vm *vm, const struct sam
 	        llu(recent->exits ? recent->host / recent->exits : 0));
 }
 
+/* Since the host started, so that the difference of two looks says what ran and what slept. */
+static void print_machine(struct out *out)
+{
+	uint64_t idle_ns = 0;
+
+	for (unsigned i = 0; i < pcpu_count(); i++) {
+		idle_ns += job.now.idle_ns[i];
+	}
+	out_print(out, "machine: %llu ticks, CPUs idle %llu\n", llu(job.now.tsc),
+	        llu(clock_ns_to_tsc(idle_ns) - clock_ns_to_tsc(0)));
+}
+
 /* One VM since it was made, or, following, since the last time. */
 static void print_one(struct out *out, const struct sample *base, bool following)
 {
@@ -110,6 +123,7 @@ static void print_one(struct out *out, const struct sample *base, bool following
 	print_time(out, "time now", vm, &recent, ns, ticks);
 	out_print(out, "ticks: guest %llu, host %llu, halted %llu\n", llu(now->guest),
 	        llu(now->host), llu(now->halted));
+	print_machine(out);
 	print_exits(out, now, &recent, ns);
 }
 
