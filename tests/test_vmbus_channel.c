@@ -264,8 +264,23 @@ START_TEST(waits_for_more_when_a_vcpu_halts)
 		ck_assert(is_masked());
 	}
 	ck_assert(dev.ch.stats.signals_in == 8);
-	/* Nothing more: the guest signals again. */
+	/* A look at a bad moment changes nothing. */
+	ck_assert(write_one(40));
 	bus_halt();
+	ck_assert(completion() == 40);
+	bus_halt();
+	ck_assert(is_masked());
+	ck_assert(write_one(41));
+	ck_assert(write_one(42));
+	bus_halt();
+	ck_assert(completion() == 41);
+	ck_assert(completion() == 42);
+	(void)bus_interrupted(RELID);
+	/* Nothing more: the guest signals again. */
+	for (unsigned look = 0; look < 3; look++) {
+		ck_assert(is_masked());
+		bus_halt();
+	}
 	ck_assert(!is_masked());
 	ck_assert(!bus_interrupted(RELID));
 	ck_assert(write_one(99));
@@ -308,9 +323,14 @@ START_TEST(waits_for_more_until_the_deadline)
 	ck_assert(completion() == 51);
 	ck_assert(is_masked());
 	/* One request in all that time is no batch. */
-	ck_assert(write_one(52));
-	fake_clock_advance(LONG_NS);
-	ck_assert(completion() == 52);
+	for (uint64_t i = 52; i <= 54; i++) {
+		ck_assert(is_masked());
+		ck_assert(write_one(i));
+		ck_assert(completion() == 0);
+		for (uint64_t seen = 0; seen != i; seen = completion()) {
+			fake_clock_advance(1000);
+		}
+	}
 	ck_assert(!is_masked());
 }
 END_TEST
@@ -373,6 +393,26 @@ START_TEST(tries_less_often_when_it_is_no_use)
 	}
 	ck_assert_uint_gt(first, 2);
 	ck_assert_uint_lt(late - first, 10);
+}
+END_TEST
+
+/* By one that halts: a request that waits for that has lost nothing, so tries stay frequent. */
+START_TEST(tries_on_when_it_costs_nothing)
+{
+	unsigned late = 0;
+
+	open_it();
+	for (unsigned i = 1; i <= 2000; i++) {
+		fake_clock_advance(20000);
+		ck_assert(write_one(i));
+		if (completion() != i) {
+			late++;
+			bus_halt();
+			ck_assert(completion() == i);
+		}
+	}
+	ck_assert_uint_gt(late, 2000 / 34);
+	ck_assert_uint_lt(late, 2000 / 30);
 }
 END_TEST
 
@@ -888,6 +928,7 @@ UNIT_MAIN("vmbus_channel", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, waits_as_long_as_packets_take);
           tcase_add_test(tc, does_not_wait_for_a_slow_guest);
           tcase_add_test(tc, tries_less_often_when_it_is_no_use);
+          tcase_add_test(tc, tries_on_when_it_costs_nothing);
           tcase_add_test(tc, a_vcpu_that_runs_is_not_held_up); tcase_add_test(tc, work_is_bounded);
           tcase_add_test(tc, a_device_that_takes_nothing_is_left_alone);
           tcase_add_test(tc, who_comes_second_leaves_word);

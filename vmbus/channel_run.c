@@ -12,14 +12,19 @@
 /* Batches, and rounds for others that come meanwhile, before the vCPU or CPU goes on with its own.
  */
 #define TURNS 4U
-/* Signals that bring a single packet before the first try, and between tries that fail at most. */
+/* Signals that bring a single packet before the first try, and between tries that fail at most: a
+ * packet that waited for a vCPU to halt has hardly waited. */
 #define TRY_FIRST 8U
 #define TRY_MAX 256U
+#define TRY_MAX_HALT 32U
 /* How long a masked ring is left alone: so many times what a packet took lately, within bounds.
  * What comes more slowly than GAP_MAX_NS is not waited for. */
 #define WAIT_PACKETS 16U
 #define WAIT_MAX_NS 5000000ULL
 #define GAP_MAX_NS 1000000ULL
+/* So many looks in a row may bring less than two packets before a guest that had sent several
+ * together signals again: one of them came at a bad moment. */
+#define PATIENCE 2U
 
 /* Show the guest what was read and written, and tell it what it has to be told. */
 static void publish_locked(struct vmbus_channel *ch)
@@ -85,14 +90,24 @@ static bool keep_masked_locked(
 	case RUN_DRAIN:
 		break;
 	}
-	/* The end of what came together is no failure; a try that brought nothing is. */
 	if (packets > 1) {
 		ch->try_after = TRY_FIRST;
-	} else if (ch->trying) {
-		ch->try_after = 2 * ch->try_after < TRY_MAX ? 2 * ch->try_after : TRY_MAX;
+		ch->trying = false;
+		ch->patience = PATIENCE;
+		return true;
+	}
+	if (ch->patience > 0 && ch->gap_ns <= GAP_MAX_NS) {
+		ch->patience--;
+		return true;
+	}
+	/* The end of what came together is no failure; a try that brought nothing is. */
+	if (ch->trying) {
+		uint32_t max = why == RUN_HALT ? TRY_MAX_HALT : TRY_MAX;
+
+		ch->try_after = 2 * ch->try_after < max ? 2 * ch->try_after : max;
 	}
 	ch->trying = false;
-	return packets > 1;
+	return false;
 }
 
 static void work_locked(struct vmbus_channel *ch, enum run_why why)
@@ -187,6 +202,7 @@ static int open_locked(struct vmbus_channel *ch, uint32_t out_offset_pages, cons
 	ch->tries = 0;
 	ch->try_after = TRY_FIRST;
 	ch->trying = false;
+	ch->patience = 0;
 	ch->gap_ns = 0;
 	ch->last_ns = vm_clock_now(ch->bus->vm);
 	ch->is_open = true;
