@@ -16,6 +16,7 @@ import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+import data  # noqa: E402
 import harness  # noqa: E402
 import limits  # noqa: E402
 import linux  # noqa: E402
@@ -224,6 +225,7 @@ BENCHES = {
     "linux-idle": (False, linux_idle),
     "linux-plain-idle": (False, linux_plain_idle),
     "linux-bare": (False, linux_bare),
+    **data.BENCHES,
 }
 
 

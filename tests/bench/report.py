@@ -6,6 +6,8 @@ import csv
 import os
 import sys
 
+import report_data
+
 REPO = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 OUT = os.path.join(REPO, os.environ.get("B") or "build", "bench")
 
@@ -320,7 +322,7 @@ def size_section(settings):
 def write(settings):
     text = INTRO.format(**settings) + latency_section()
     text += boot_section(settings) + hyperv_section(settings)
-    text += bare_section(settings) + size_section(settings)
+    text += bare_section(settings) + report_data.section(read) + size_section(settings)
     path = os.path.join(REPO, "docs", "benchmarks.md")
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)

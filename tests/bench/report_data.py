@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The section of docs/benchmarks.md about data paths, from the CSV files of data.py."""
+
+INTRO = """
+## Data paths: one disk behind four kinds of device
+
+    make bench T=disk; make bench T=disk-two; make bench T=disk-four
+
+The same Linux (Debian's cloud kernel, 256M) with the same disk in memory (`ram:32M`) behind the
+emulated IDE controller, by PIO and by bus-master DMA, and behind the synthetic SCSI controller with
+one, two and four channels: as many vCPUs, which share the one processor. The load is
+tests/bench/diskload.c: direct I/O by io_submit and io_getevents, at random over the whole disk or
+in order, one request at a time or 32, by one process for each vCPU. What a load costs is counted
+by the monitor (`stat`, `vmbus`) before and after it, less what the same steps cost with a load
+that does nothing; typing at the console makes this good to about 20 exits a load. The machine has
+a clock of 200 MHz here instead of 50, so that what goes by time, ticks above all, is rarer.
+
+- exits: all of them. of them clock: the guest's timer interrupts, 250 a second when it is busy: each
+  costs about two exits, one for the interrupt and one to set the timer again;
+- interrupts: of the device; signals: hypercalls by which the guest says that it has written;
+- guest, hypervisor: instructions of either, for one operation. The hypervisor's are all that the
+  machine executed when it did not run a guest or sleep. The copy between disk and guest is in it;
+- KiB per million: what is moved while the whole machine executes a million instructions.
+"""
+
+DEVICES = {
+    "IDE PIO": "IDE, PIO",
+    "IDE DMA": "IDE, DMA",
+    "storvsc": "storvsc, 1 channel",
+    "storvsc 2": "storvsc, 2 channels",
+    "storvsc 4": "storvsc, 4 channels",
+}
+
+# In the order of the tables: loads, title, what one row's figures are for, bytes of that unit (0 =
+# an operation).
+DISK_TABLES = [
+    (["read 4K 1", "read 4K 32"], "Random reads of 4 KiB, for each", 0),
+    (["write 4K 1", "write 4K 32"], "Random writes of 4 KiB, for each", 0),
+    (["read 128K 1", "read 128K 32"], "Reads of 128 KiB in order, for a MiB", 1 << 20),
+    (["write 128K 1", "write 128K 32"], "Writes of 128 KiB in order, for a MiB", 1 << 20),
+]
+
+HEADER = (
+    "\n| {what} | depth | exits | of them clock | interrupts | signals | guest | hypervisor"
+    " | KiB per million |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+)
+
+FILES = """
+### Files
+
+256 files of 1 to 8 KiB in 16 directories on ext4: unpacked, copied, read after an unmount, one of
+the two trees removed; `sync` after each step. For the whole of it, and the requests that it came to.
+
+| | requests | exits | signals | guest | hypervisor |
+|---|--:|--:|--:|--:|--:|
+"""
+
+NET = """
+## Data paths: two VMs on a switch
+
+    make bench T=net
+
+Two Linux guests with a synthetic network adapter each, on one processor; the load is
+tests/bench/netload.c. Exits and instructions are those of both VMs together. A packet is what one
+of the drivers has sent or received, of both directions: with segmentation offload up to 64 KiB.
+
+| load | packets | exits a packet | of them clock | signals | guest | hypervisor | KiB per million |
+|---|--:|--:|--:|--:|--:|--:|--:|
+"""
+
+NETS = {
+    "send": "16 MiB to the other VM by TCP",
+    "take": "16 MiB from there",
+    "ping 64": "64 bytes there and back, 2,000 times",
+}
+
+COLUMNS = ["device", "load", "ops", "bytes", "requests", "exits", "clock", "interrupts",
+           "signals", "guest", "host", "machine"]  # fmt: skip
+
+
+def rows(read, name):
+    """Rows of a CSV file as dictionaries; numbers are numbers."""
+    out = []
+    for cells in read(name):
+        row = dict(zip(COLUMNS, cells))
+        out.append({k: v if k in ("device", "load") else float(v) for k, v in row.items()})
+    return out
+
+
+def line(*cells):
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def small(value):
+    """Three digits of something that may be a fraction."""
+    if value < 0.0005:
+        return "0"
+    return f"{value:.3f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def per_million(row):
+    return f"{row['bytes'] / 1024 / (row['machine'] / 1e6):,.0f}"
+
+
+def own(row):
+    """The hypervisor's instructions: all that were not the guest's."""
+    return row["machine"] - row["guest"]
+
+
+def costs(row, unit):
+    figures = [row[k] / unit for k in ("exits", "clock", "interrupts", "signals")]
+    return [small(v) for v in figures] + [f"{row['guest'] / unit:,.0f}", f"{own(row) / unit:,.0f}"]
+
+
+def disk_table(found, loads, title, unit):
+    text = HEADER.format(what=title)
+    for name in [x for x in DEVICES if any(r["device"] == x for r in found)]:
+        for row in found:
+            if row["device"] == name and row["load"] in loads:
+                n = row["bytes"] / unit if unit else row["ops"]
+                depth = row["load"].rsplit(" ", 1)[1]
+                text += line(DEVICES[name], depth, *costs(row, n), per_million(row))
+    return text + line("passed through (VT-d)", *["not yet"] + [""] * 7)
+
+
+def disk_section(read):
+    found = rows(read, "disk") + rows(read, "disk2") + rows(read, "disk4")
+    if not found:
+        return ""
+    text = INTRO
+    for loads, title, unit in DISK_TABLES:
+        text += disk_table(found, loads, title, unit)
+    text += FILES
+    for row in (r for r in found if r["load"] == "files"):
+        figures = [row[k] for k in ("requests", "exits", "signals", "guest")] + [own(row)]
+        text += line(DEVICES[row["device"]], *(f"{v:,.0f}" for v in figures))
+    return text
+
+
+def net_section(read):
+    found = rows(read, "net")
+    if not found:
+        return ""
+    text = NET
+    for row in found:
+        n = row["requests"]
+        figures = [small(row[k] / n) for k in ("exits", "clock", "signals")]
+        figures += [f"{row['guest'] / n:,.0f}", f"{own(row) / n:,.0f}", per_million(row)]
+        text += line(NETS.get(row["load"], row["load"]), f"{n:,.0f}", *figures)
+    return text
+
+
+def section(read):
+    """read(name): the rows of build/bench/NAME.csv without the header."""
+    return disk_section(read) + net_section(read)
