@@ -63,7 +63,15 @@ static bool slow_drain(struct blk *blk)
 
 static const struct blk_ops slow_ops = {
         .submit = slow_submit, .cancel = slow_cancel, .drain = slow_drain};
-static struct blk slow = {.ops = &slow_ops, .size = 4 << 20, .block_size = 512};
+static const struct blk a_slow_one = {
+        .ops = &slow_ops,
+        .size = 4 << 20,
+        .block_size = 512,
+        .max_segs = STORVSP_MAX_SEGS,
+        .max_len = SCSI_MAX_ZERO,
+        .seg_align = 1,
+};
+static struct blk slow;
 
 static void setup(void)
 {
@@ -73,6 +81,7 @@ static void setup(void)
 	vm = fake_vm(4 << 20, 4);
 	blk_make_id(p.id, "fake", 0);
 	ck_assert_int_eq(blk_ram_attach(&disk, &p), 0);
+	slow = a_slow_one;
 	n_queue = 0;
 	cancels = 0;
 	cancel_ends = true;
@@ -207,6 +216,35 @@ START_TEST(linux_handshake)
 	ck_assert(world[1].added && world[2].added && world[3].added && !world[4].added);
 	ck_assert_uint_eq(sp.channels[3].ch.offer.sub_index, 3);
 	ck_assert(guid_equal(&sp.channels[0].ch.offer.instance, &sp.channels[3].ch.offer.instance));
+}
+END_TEST
+
+/* What a back end cannot take as it comes must not come to it. */
+START_TEST(back_ends)
+{
+	static const struct {
+		size_t at;
+		uint32_t bad;
+	} rows[] = {
+	        {offsetof(struct blk, seg_align), 512},
+	        {offsetof(struct blk, seg_align), 0},
+	        {offsetof(struct blk, max_segs), STORVSP_MAX_SEGS - 1},
+	        {offsetof(struct blk, max_len), SCSI_MAX_ZERO - 1},
+	        {offsetof(struct blk, block_size), 256},
+	        {offsetof(struct blk, block_size), 1536},
+	        {offsetof(struct blk, block_size), 8192},
+	        {offsetof(struct blk, size), 4096 + 1},
+	        {offsetof(struct blk, size), 0},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		slow = a_slow_one;
+		memcpy((uint8_t *)&slow + rows[i].at, &rows[i].bad, sizeof(rows[i].bad));
+		ck_assert_int_eq(storvsp_attach(&sp, NULL), -EINVAL);
+		ck_assert(!world[0].added);
+	}
+	slow = a_slow_one;
+	ck_assert_int_eq(storvsp_attach(&sp, NULL), 0);
 }
 END_TEST
 
@@ -618,6 +656,35 @@ START_TEST(closing)
 }
 END_TEST
 
+/* A sub-channel that is closed lets those of the others end as they do. */
+START_TEST(siblings)
+{
+	struct order late = READ_10(1, 8);
+
+	handshake();
+	ck_assert_int_eq(world_open(1), 0);
+	ck_assert_int_eq(world_open(2), 0);
+	put_order(0, 1, &late);
+	put_order(1, 2, &late);
+	put_order(2, 3, &late);
+	for (unsigned w = 0; w < 3; w++) {
+		world[w].n_out = 0;
+		world_work(w);
+	}
+	ck_assert_uint_eq(n_queue, 3);
+	world_close(1);
+	ck_assert_uint_eq(sp.channels[1].executing, 0);
+	ck_assert_uint_eq(world[1].n_out, 0);
+	while (n_queue > 0) {
+		slow_complete(BLK_OK);
+	}
+	world_work(0);
+	ck_assert_uint_eq(answer(0, 1)->srb.srb_status, SRB_SUCCESS);
+	world_work(2);
+	ck_assert_uint_eq(answer(2, 3)->srb.srb_status, SRB_SUCCESS);
+}
+END_TEST
+
 START_TEST(broken_ring)
 {
 	struct order late = READ_10(1, 8);
@@ -707,11 +774,12 @@ START_TEST(dumps)
 END_TEST
 
 UNIT_MAIN("storvsp", tcase_add_checked_fixture(tc, setup, teardown);
-          tcase_add_test(tc, linux_handshake); tcase_add_test(tc, windows_order);
+          tcase_add_test(tc, linux_handshake); tcase_add_test(tc, back_ends);
+          tcase_add_test(tc, windows_order);
           tcase_add_loop_test(tc, all_versions, 0, ARRAY_SIZE(versions));
           tcase_add_test(tc, wrong_order); tcase_add_test(tc, one_vcpu);
           tcase_add_test(tc, lengths); tcase_add_test(tc, commands); tcase_add_test(tc, senseless);
           tcase_add_test(tc, addresses); tcase_add_test(tc, out_of_order);
           tcase_add_test(tc, slots); tcase_add_test(tc, ring_full); tcase_add_test(tc, budget);
-          tcase_add_test(tc, resets); tcase_add_test(tc, closing); tcase_add_test(tc, broken_ring);
-          tcase_add_test(tc, plugging); tcase_add_test(tc, dumps);)
+          tcase_add_test(tc, resets); tcase_add_test(tc, closing); tcase_add_test(tc, siblings);
+          tcase_add_test(tc, broken_ring); tcase_add_test(tc, plugging); tcase_add_test(tc, dumps);)

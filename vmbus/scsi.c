@@ -6,6 +6,7 @@
 #include "vmm/lib/string.h"
 
 #define ALLOC_MIN_LUNS 16U /* [SPC] "REPORT LUNS command" */
+#define SCSI_MIN_BLOCK 512U
 #define CONTROL_NACA 0x04U
 
 enum units {
@@ -211,6 +212,14 @@ static void execute_absent(struct scsi_req *req)
 		req->no_lun = true;
 		scsi_fail(req, SENSE_NO_LUN);
 	}
+}
+
+bool scsi_blk_fits(const struct blk *blk)
+{
+	return blk->seg_align == 1 && blk->max_segs >= SCSI_MAX_SEGS &&
+	       blk->max_len >= SCSI_MAX_ZERO && is_pow2(blk->block_size) &&
+	       blk->block_size >= SCSI_MIN_BLOCK && blk->block_size <= SCSI_BUF_LEN &&
+	       blk->size >= blk->block_size && is_aligned(blk->size, blk->block_size);
 }
 
 void scsi_lun_reset(struct scsi_lun *lun)

@@ -21,6 +21,8 @@
 #define SCSI_MAX_TRANSFER (256U << 10) /* bytes of one read or write: block limits page */
 #define SCSI_MAX_ZERO (16U << 20)      /* bytes of one UNMAP or WRITE SAME: some ms of work */
 #define SCSI_MAX_LUNS 64U
+/* A transfer that begins within a page touches one more; each may be a segment. */
+#define SCSI_MAX_SEGS (SCSI_MAX_TRANSFER / PAGE_SIZE + 1U)
 
 enum scsi_status {
 	SCSI_GOOD = 0x00,
@@ -85,6 +87,9 @@ struct scsi_req {
 	};
 };
 
+/* Can a unit be made of it? What an initiator sends lies anywhere in its memory and is handed on as
+ * it is, and whole: nothing is copied or cut here. */
+bool scsi_blk_fits(const struct blk *blk);
 /* Power-on state. */
 void scsi_lun_reset(struct scsi_lun *lun);
 /* lun NULL = the address has no unit: an answer that every initiator understands as that. */

@@ -235,13 +235,14 @@ static int open(struct vmbus_channel *ch, const uint8_t user[VMBUS_USER_DATA])
 	return 0;
 }
 
-/* What units have of this channel ends, and nothing of it is sent any more. */
+/* What units have of this channel ends, and nothing of it is sent any more. A back end knows no
+ * channels: while others live, theirs must not be cancelled; sub-channels are closed first. */
 static void drain(struct storvsp_channel *sc)
 {
 	struct storvsp *s = sc->s;
 	unsigned executing;
 
-	for (unsigned i = 0; i < s->n_luns; i++) {
+	for (unsigned i = 0; i < s->n_luns && storvsp_is_primary(sc); i++) {
 		s->luns[i].blk->ops->cancel(s->luns[i].blk);
 	}
 	do {
@@ -355,6 +356,11 @@ void storvsp_init(struct storvsp *s, struct vm *vm, struct blk *const *blks, uin
 
 int storvsp_attach(struct storvsp *s, struct vmbus *bus)
 {
+	for (unsigned i = 0; i < s->n_luns; i++) {
+		if (!scsi_blk_fits(s->luns[i].blk)) {
+			return -EINVAL;
+		}
+	}
 	return vmbus_channel_add(bus, &s->channels[0].ch);
 }
 

@@ -21,8 +21,7 @@ struct vm;
 
 #define STORVSP_SLOTS 32U
 #define STORVSP_MAX_SUB 7U
-/* A transfer that begins within a page touches one more; each may be a segment. */
-#define STORVSP_MAX_SEGS (SCSI_MAX_TRANSFER / PAGE_SIZE + 1U)
+#define STORVSP_MAX_SEGS SCSI_MAX_SEGS
 #define STORVSP_PACKET_MAX 2048U
 
 struct storvsp_channel;
@@ -79,7 +78,7 @@ struct storvsp {
 
 /* In zeroed memory. n_vcpus bounds the sub-channels; units are plugged in. */
 void storvsp_init(struct storvsp *s, struct vm *vm, struct blk *const *blks, uint32_t n_blks);
-/* Put it on the bus. */
+/* Put it on the bus. -EINVAL: a back end that does not fit (scsi_blk_fits()). */
 __must_check int storvsp_attach(struct storvsp *s, struct vmbus *bus);
 
 /*

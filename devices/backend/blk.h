@@ -67,9 +67,10 @@ struct blk {
 	uint32_t max_len;    /* bytes of one request */
 	uint32_t seg_align;  /* address and length of each segment */
 	bool read_only;
-	bool removable;           /* a CD-ROM image */
-	uint8_t id[BLK_ID_LEN];   /* stable identity: by the VM's name and the disk's number */
-	void (*ready)(void *arg); /* the user's, see submit */
+	bool removable;         /* a CD-ROM image */
+	uint8_t id[BLK_ID_LEN]; /* stable identity: by the VM's name and the disk's number */
+	/* The user's, see submit; NULL = it does not wait, its guest asks again. */
+	void (*ready)(void *arg);
 	void *ready_arg;
 	struct {
 		uint64_t reads, writes, flushes, discards, bytes_read, bytes_written, errors;
