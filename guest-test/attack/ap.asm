@@ -4,6 +4,8 @@
 ; APIC id and calls what ap.c says.
 ; Specs: [SDM3] "Switching to IA-32e Mode", "MP Initialization".
 
+%include "guest-test/lib/modes.inc"
+
 extern gdt
 extern pml4
 extern idt_pointer
@@ -28,16 +30,7 @@ bits 32
 	mov	ds, ax
 	mov	es, ax
 	mov	ss, ax
-	mov	eax, 0x620
-	mov	cr4, eax
-	mov	eax, pml4
-	mov	cr3, eax
-	mov	ecx, 0xc0000080
-	rdmsr
-	or	eax, 0x900
-	wrmsr
-	mov	eax, 0x80000033
-	mov	cr0, eax
+	start_long_mode
 	jmp	0x08:.long
 bits 64
 .long:	xor	eax, eax

@@ -4,6 +4,8 @@
 ; exception whose delivery raises the same exception.
 ; Specs: [SDM3] "Interrupt 17 - Alignment Check Exception (#AC)", "Task Switching".
 
+%include "guest-test/lib/modes.inc"
+
 section .text
 bits 64
 
@@ -26,14 +28,11 @@ to_32:
 
 bits 32
 %macro leave_long 0
+	paging_off
 	mov	eax, cr0
-	and	eax, 0x7fffffff
 	or	eax, 1 << 18			; AM
 	mov	cr0, eax
-	mov	ecx, 0xc0000080
-	rdmsr
-	and	eax, ~0x100
-	wrmsr
+	change_efer 0, EFER_LME
 	mov	ax, 0x10
 	mov	ds, ax
 	mov	es, ax

@@ -5,6 +5,8 @@
 ; supervisor; 512 pages of 4 KiB for whoever wants to set them; the first GiB again for CPL 3.
 ; Specs: [MB1] "Machine state"; [SDM3] "Switching to IA-32e Mode".
 
+%include "guest-test/lib/modes.inc"
+
 MB_MAGIC equ 0x1badb002
 MB_FLAGS equ 3				; page-aligned modules, memory information
 
@@ -25,7 +27,7 @@ start:
 	mov	[entry_cr0], eax
 	mov	eax, cr4
 	mov	[entry_cr4], eax
-	mov	ecx, 0xc0000080
+	mov	ecx, EFER
 	rdmsr
 	mov	[entry_efer], eax
 	; PML4[0] -> PDPT; PDPT[0..3] -> 4 PDs; PDs: 2048 pages of 2 MiB
@@ -56,16 +58,7 @@ start:
 	add	edi, 8
 	add	eax, 0x200000
 	loop	.pd
-	mov	eax, pml4
-	mov	cr3, eax
-	mov	eax, 0x620			; PAE, OSFXSR, OSXMMEXCPT
-	mov	cr4, eax
-	mov	ecx, 0xc0000080
-	rdmsr
-	or	eax, 0x900			; LME, NXE
-	wrmsr
-	mov	eax, 0x80000033			; PG, NE, ET, MP, PE
-	mov	cr0, eax
+	start_long_mode
 	lgdt	[gdt_pointer]
 	jmp	0x08:long_mode
 
@@ -176,12 +169,7 @@ trap_common:
 global fault_catch
 global fault_throw
 fault_catch:
-	push	rbx
-	push	rbp
-	push	r12
-	push	r13
-	push	r14
-	push	r15
+	push_callee_saved
 	push	qword [catch_rsp]
 	mov	[catch_rsp], rsp
 	sub	rsp, 8
@@ -195,12 +183,7 @@ fault_throw:
 	mov	rsp, [catch_rsp]
 	mov	eax, 1
 .out:	pop	qword [catch_rsp]
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbp
-	pop	rbx
+	pop_callee_saved
 	ret
 
 ; void user_enter(void *args): to CPL 3 at args[0] with RDI = args[1]; never returns by itself.

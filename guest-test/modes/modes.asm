@@ -6,6 +6,8 @@
 ; Specs: [SDM3] "Switching Out of Protected Mode", "Switching to Protected Mode", "Initializing
 ; IA-32e Mode", "Entering Virtual-8086 Mode".
 
+%include "guest-test/lib/modes.inc"
+
 LOW equ 0x10000				; image.ld
 %define L(x) ((x) - LOW)
 
@@ -93,12 +95,7 @@ section .text
 bits 64
 global modes_run
 modes_run:
-	push	rbx
-	push	rbp
-	push	r12
-	push	r13
-	push	r14
-	push	r15
+	push_callee_saved
 	mov	[saved_rsp], rsp
 	mov	rax, cr3
 	mov	[saved_cr3], eax
@@ -119,17 +116,12 @@ compat:
 	mov	dword [SLOT(COMPAT)], 1
 
 ; --- paging off: 32-bit protected mode ---
-	mov	eax, cr0
-	and	eax, 0x7fffffff
-	mov	cr0, eax
-	mov	ecx, 0xc0000080
+	paging_off
+	mov	ecx, EFER
 	rdmsr
 	mov	[SLOT(MISC) + 4], eax		; LMA went with PG
-	and	eax, ~0x500
-	wrmsr
-	mov	eax, cr4
-	and	eax, ~0x20
-	mov	cr4, eax
+	change_efer 0, EFER_LME
+	change_cr4 0, CR4_PAE
 	lgdt	[gdt_low_pointer]
 	lidt	[idt32_pointer]
 	jmp	0x08:.flat
@@ -303,16 +295,9 @@ back32:
 	mov	fs, ax
 	mov	gs, ax
 	mov	esp, stack32_top
-	mov	eax, cr4
-	or	eax, 0x10			; PSE
-	mov	cr4, eax
-	mov	eax, pse_pd
-	mov	cr3, eax
-	mov	eax, cr0
-	or	eax, 0x80000000
-	mov	cr0, eax
-	jmp	.paged
-.paged:	probe32 PSE
+	change_cr4 CR4_PSE, 0
+	paging_on pse_pd
+	probe32 PSE
 	probe32_events PSE
 	; 40000000H: a 4 KiB page; 50000000H: none.
 	mov	eax, [0x40000010]
@@ -326,19 +311,10 @@ back32:
 	mov	[SLOT(MISC) + 16], eax
 
 ; --- PAE paging ---
-	mov	eax, cr0
-	and	eax, 0x7fffffff
-	mov	cr0, eax
-	mov	eax, cr4
-	or	eax, 0x20
-	mov	cr4, eax
-	mov	eax, pae_pdpt
-	mov	cr3, eax
-	mov	eax, cr0
-	or	eax, 0x80000000
-	mov	cr0, eax
-	jmp	.pae
-.pae:	probe32 PAE
+	paging_off
+	change_cr4 CR4_PAE, 0
+	paging_on pae_pdpt
+	probe32 PAE
 	probe32_events PAE
 	; A reserved bit in an entry: refused when CR3 is loaded.
 	mov	dword [fault_vector], 0
@@ -352,20 +328,11 @@ back32:
 	mov	[SLOT(MISC) + 32], eax
 
 ; --- and long mode ---
-	mov	eax, cr0
-	and	eax, 0x7fffffff
-	mov	cr0, eax
+	paging_off
 	mov	eax, [saved_cr4]
 	mov	cr4, eax
-	mov	eax, [saved_cr3]
-	mov	cr3, eax
-	mov	ecx, 0xc0000080
-	rdmsr
-	or	eax, 0x100
-	wrmsr
-	mov	eax, cr0
-	or	eax, 0x80000000
-	mov	cr0, eax
+	change_efer EFER_LME, 0
+	paging_on [saved_cr3]
 	lgdt	[gdt_pointer]
 	jmp	0x08:.long
 bits 64
@@ -383,12 +350,7 @@ bits 64
 	mov	byte [rax + 0x18 + 5], 0x89	; the TSS is not busy: TR is loaded again
 	mov	ax, 0x18
 	ltr	ax
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbp
-	pop	rbx
+	pop_callee_saved
 	ret
 
 ; --- handlers ---

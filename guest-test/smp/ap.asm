@@ -7,6 +7,8 @@
 ; What was found at the start goes to entry_state[id] (smp.h); then ap_main(id) is called. The boot
 ; vCPU returns from init_wait() instead.
 
+%include "guest-test/lib/modes.inc"
+
 CPUS equ 16				; as in smp.h
 STACK_SIZE equ 16384
 
@@ -67,19 +69,11 @@ ap_protected:
 	mov	ecx, cr4
 	mov	[eax + 24], ecx
 	mov	edi, eax
-	mov	ecx, 0xc0000080
+	mov	ecx, EFER
 	rdmsr
 	mov	[edi + 28], eax
 	mov	edi, ebx
-	mov	eax, pml4
-	mov	cr3, eax
-	mov	eax, 0x620			; PAE, OSFXSR, OSXMMEXCPT
-	mov	cr4, eax
-	rdmsr
-	or	eax, 0x900			; LME, NXE
-	wrmsr
-	mov	eax, 0x80000033			; PG, NE, ET, MP, PE
-	mov	cr0, eax
+	start_long_mode
 	jmp	0x08:ap_long
 
 bits 64
@@ -98,23 +92,13 @@ ap_long:
 	hlt
 	jmp	.halt
 .boot:	mov	rsp, [init_wait_rsp]
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbp
-	pop	rbx
+	pop_callee_saved
 	ret
 
 ; void init_wait(void (*fn)(void)): run fn with interrupts off; it ends by INIT and SIPI.
 global init_wait
 init_wait:
-	push	rbx
-	push	rbp
-	push	r12
-	push	r13
-	push	r14
-	push	r15
+	push_callee_saved
 	mov	[init_wait_rsp], rsp
 	sub	rsp, 8
 	call	rdi

@@ -3,6 +3,8 @@
 ; 32-bit protected mode and back, and the tasks that run there.
 ; Specs: [SDM3] "Switching Out of IA-32e Mode Operation", "Task Management".
 
+%include "guest-test/lib/modes.inc"
+
 TSS_EIP equ 0x20
 TSS_TRAP equ 0x64
 SEL_MAIN equ 0x58
@@ -21,12 +23,7 @@ bits 64
 global run32
 extern gdt32, idt32, gdt
 run32:
-	push	rbx
-	push	rbp
-	push	r12
-	push	r13
-	push	r14
-	push	r15
+	push_callee_saved
 	mov	[saved_rsp], rsp
 	sgdt	[saved_gdt]
 	sidt	[saved_idt]
@@ -47,20 +44,11 @@ bits 32
 	mov	ss, eax
 	mov	fs, eax
 	mov	gs, eax
-	mov	eax, cr0
-	and	eax, 0x7fffffff
-	mov	cr0, eax
-	mov	ecx, 0xc0000080
-	rdmsr
-	and	eax, ~0x100			; LME
-	wrmsr
-	mov	eax, [cr3_32]
-	test	eax, eax
-	jz	.flat
-	mov	cr3, eax
-	mov	eax, cr0
-	or	eax, 0x80000000
-	mov	cr0, eax
+	paging_off
+	change_efer 0, EFER_LME
+	cmp	dword [cr3_32], 0
+	je	.flat
+	paging_on [cr3_32]
 .flat:	mov	esp, stack_main
 	mov	ax, SEL_MAIN
 	ltr	ax
@@ -70,19 +58,10 @@ exit32:	cli
 	mov	ds, eax
 	mov	es, eax
 	mov	ss, eax
-	mov	eax, cr0
-	and	eax, 0x7fffffff
-	mov	cr0, eax
-	mov	eax, [saved_cr3]
-	mov	cr3, eax
-	mov	ecx, 0xc0000080
-	rdmsr
-	or	eax, 0x100
-	wrmsr
-	mov	eax, cr0
-	and	eax, ~8				; TS, which tests look at
-	or	eax, 0x80000000
-	mov	cr0, eax
+	paging_off
+	clts					; tests look at TS
+	change_efer EFER_LME, 0
+	paging_on [saved_cr3]
 	jmp	0x08:.long
 bits 64
 .long:	mov	rsp, [saved_rsp]
@@ -94,12 +73,7 @@ bits 64
 	xor	eax, eax
 	mov	fs, ax
 	mov	gs, ax
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbp
-	pop	rbx
+	pop_callee_saved
 	ret
 
 bits 32
