@@ -61,5 +61,15 @@ START_TEST(large_numbers)
 }
 END_TEST
 
+START_TEST(sum_of_exits)
+{
+	ck_assert_uint_eq(stats_exits(vm), 0);
+	s->exits[0].count = 1;
+	s->exits[EXIT_KIND_COUNT - 1].count = 1ULL << 40;
+	vm->vcpus[1]->stats.exits[EXIT_IO].count = 16;
+	ck_assert_uint_eq(stats_exits(vm), (1ULL << 40) + 17);
+}
+END_TEST
+
 UNIT_MAIN("stats", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, table);
-          tcase_add_test(tc, large_numbers);)
+          tcase_add_test(tc, large_numbers); tcase_add_test(tc, sum_of_exits);)

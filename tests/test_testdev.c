@@ -159,8 +159,11 @@ static const struct {
 
 START_TEST(debug_exit)
 {
-	ck_assert_uint_eq(in(EXIT, 1), 0);
-	ck_assert_uint_eq(in(EXIT, 4), 0);
+	vm->vcpus[0]->stats.exits[EXIT_IO].count = 0x111222300;
+	vm->vcpus[0]->stats.exits[EXIT_NONE].count = 0x44;
+	ck_assert_uint_eq(in(EXIT, 1), 0x44);
+	ck_assert_uint_eq(in(EXIT + 1, 2), 0x2223);
+	ck_assert_uint_eq(in(EXIT, 4), 0x11222344);
 	ck_assert_uint_eq(fake_vm_requests, 0);
 	out(EXIT + exits[_i].offset, exits[_i].width, exits[_i].value);
 	ck_assert_uint_eq(fake_vm_debug_exit, exits[_i].want);

@@ -19,13 +19,32 @@ static uint64_t permille(uint64_t a, uint64_t b)
 	return b ? a * 1000 / b : 0;
 }
 
+static uint64_t vcpu_exits(const struct vcpu *vcpu)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
+		count += vcpu->stats.exits[i].count;
+	}
+	return count;
+}
+
+uint64_t stats_exits(const struct vm *vm)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		count += vcpu_exits(vm->vcpus[i]);
+	}
+	return count;
+}
+
 static void log_vcpu(const struct vcpu *vcpu)
 {
 	const struct vcpu_stats *s = &vcpu->stats;
-	uint64_t count = 0, ticks = 0;
+	uint64_t count = vcpu_exits(vcpu), ticks = 0;
 
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		count += s->exits[i].count;
 		ticks += s->exits[i].ticks;
 	}
 	log_info("vm %s vCPU %u: %llu exits; ticks: guest %llu, host %llu (%llu.%llu %%)",

@@ -23,6 +23,8 @@ struct vcpu_stats {
 	uint64_t halted_ticks; /* waiting in HLT */
 };
 
+/* All exits of all vCPUs so far. */
+uint64_t stats_exits(const struct vm *vm);
 /* The table a VM prints when it stops: reason, count, share, ticks each. */
 void stats_log(const struct vm *vm);
 
