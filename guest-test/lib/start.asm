@@ -9,6 +9,7 @@
 
 MB_MAGIC equ 0x1badb002
 MB_FLAGS equ 3				; page-aligned modules, memory information
+LOW_CODE equ 0x10000			; as in image.ld
 
 section .multiboot
 align 4
@@ -18,8 +19,11 @@ section .text
 bits 32
 global start
 extern main
+extern low_copy
+extern low_size
 start:
 	cli
+	cld
 	mov	esp, stack_top
 	mov	[multiboot_magic], eax
 	mov	[multiboot_info], ebx
@@ -30,6 +34,10 @@ start:
 	mov	ecx, EFER
 	rdmsr
 	mov	[entry_efer], eax
+	mov	esi, low_copy
+	mov	edi, LOW_CODE
+	mov	ecx, low_size
+	rep movsb
 	; PML4[0] -> PDPT; PDPT[0..3] -> 4 PDs; PDs: 2048 pages of 2 MiB
 	mov	dword [pml4], pdpt + 7
 	mov	dword [pml4 + 8], window_pdpt + 7
