@@ -25,11 +25,30 @@ struct bench_table {
 	const struct bench *rows;
 	unsigned n;
 };
-extern const struct bench_table exits_table, io_table, irq_table, hv_table, second_table;
+extern const struct bench_table exits_table, io_table, memory_table, irq_table, hv_table,
+        second_table;
 #define BENCH_TABLE(array) \
 	{ \
 		array, sizeof(array) / sizeof((array)[0]) \
 	}
+
+struct result {
+	const char *name;
+	const char *skipped;
+	unsigned samples;
+	uint32_t min, median, p99, max; /* ticks */
+	uint32_t exits;                 /* of all samples together */
+};
+
+/* What was measured, as it is printed. */
+struct report {
+	struct result *rows;
+	unsigned n_rows;
+	uint32_t overhead;        /* ticks of the empty measurement, subtracted from all */
+	bool counts_instructions; /* the clock does */
+	bool counts_exits;        /* the host lets itself be asked */
+};
+void print_report(const struct report *report);
 
 /* On hardware the fences keep the operation between its two time stamps. */
 static inline uint32_t ticks(void)
@@ -48,13 +67,18 @@ static inline uint32_t ticks(void)
 		return ticks() - start; \
 	}
 
-/* --- handlers.asm: the shortest that do the work; main.c: set_gate() --- */
+/* --- handlers.asm: the shortest that do the work --- */
 void fault_skip2(void); /* with error code: go on 2 bytes further */
 void fault_skip3(void); /* without */
 void irq_xapic(void);   /* count, EOI */
 void irq_x2apic(void);
 void irq_synic(void); /* x2APIC; count, take message and event flag of HANDLED_SINT, EOM, EOI */
 extern volatile uint32_t irq_seen;
+
+/* --- main.c --- */
+
+/* For setup, where the operation can be done only so often: n samples, and no warm-ups. */
+void limit_samples(unsigned n);
 
 void set_gate(uint8_t vector, void (*handler)(void));
 void restore_gate(uint8_t vector);

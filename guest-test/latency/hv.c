@@ -18,7 +18,8 @@
 
 /* [QEMU] "hyperv-testdev": what is sent to a connection comes back by a SINT. */
 #define TESTDEV_PORT 0x3000
-#define TESTDEV_MESSAGES 4U /* create a connection */
+#define PAYLOAD (HV_MESSAGE_PAYLOAD - 8) /* QEMU's refuses a full one, and ends */
+#define TESTDEV_MESSAGES 4U              /* create a connection */
 #define TESTDEV_EVENTS 6U
 enum connection { TO_HANDLER = 0x20, TO_SLOT, EVENT_TO_HANDLER, EVENT_SEEN };
 
@@ -26,6 +27,9 @@ static volatile struct hv_message *slot(void)
 {
 	return (volatile struct hv_message *)MESSAGE_PAGE + POLLED_SINT;
 }
+
+static const volatile struct hv_reference_tsc *const tsc_page =
+        (const volatile struct hv_reference_tsc *)TSC_PAGE;
 
 static inline void wait_irq(uint32_t before)
 {
@@ -73,15 +77,25 @@ SAMPLE(timer_set, wrmsr(DIRECT_COUNT, FAR))
 SAMPLE(timer_past, WITH_IRQ(wrmsr(DIRECT_COUNT, 1)))
 SAMPLE(timer_message, WITH_IRQ(wrmsr(MESSAGE_COUNT, 1)))
 
+/* The time-stamp counter at a reference time. */
+static uint64_t tsc_at(uint64_t time)
+{
+	uint64_t high = time - (uint64_t)tsc_page->offset, low = 0;
+
+	/* High is below the scale: else the quotient would be no 64-bit counter. */
+	__asm__("divq %2" : "+a"(low), "+d"(high) : "rm"(tsc_page->scale) : "cc");
+	return low;
+}
+
 /* From the due time itself to the instruction after HLT. */
 static uint32_t sample_hlt_timer(void)
 {
-	uint64_t hz = rdmsr(HV_MSR_TSC_FREQUENCY), due = hv_page_time() + SOON;
-	uint64_t due_tsc = due * hz / HV_TICKS_PER_SEC;
+	uint64_t due = hv_page_time() + SOON;
+	uint32_t due_tsc = (uint32_t)tsc_at(due);
 
 	wrmsr(DIRECT_COUNT, due);
 	sti_hlt();
-	return ticks() - (uint32_t)due_tsc;
+	return ticks() - due_tsc;
 }
 
 /* --- preparing --- */
@@ -116,6 +130,13 @@ static const char *setup_on(void)
 		sti();
 	}
 	return why;
+}
+
+static const char *setup_page(void)
+{
+	const char *why = setup();
+
+	return why || tsc_page->sequence ? why : "the reference TSC page is not valid";
 }
 
 static const char *setup_null(void)
@@ -209,7 +230,7 @@ static const char *setup_message(void)
 	struct hv_post_message_input *message = (struct hv_post_message_input *)INPUT_PAGE;
 
 	message->type = 1;
-	message->payload_size = HV_MESSAGE_PAYLOAD;
+	message->payload_size = PAYLOAD;
 	return why;
 }
 
@@ -240,10 +261,10 @@ static const struct bench rows[] = {
         {"hv-vp-index-call", setup_vp_index_call, sample_vp_index_call, NULL},
         {"hv-vp-index-msr", setup, sample_vp_index_msr, NULL},
         {"hv-time-msr", setup, sample_time_msr, NULL},
-        {"hv-time-page", setup, sample_time_page, NULL},
+        {"hv-time-page", setup_page, sample_time_page, NULL},
         {"hv-timer-set", setup, sample_timer_set, NULL},
         {"hv-timer-past", setup_on, sample_timer_past, teardown},
-        {"hv-hlt-timer", setup, sample_hlt_timer, NULL},
+        {"hv-hlt-timer", setup_page, sample_hlt_timer, NULL},
         {"hv-timer-message", setup_synic_on, sample_timer_message, teardown},
         {"hv-eom", setup_synic, sample_eom, NULL},
         {"hv-post-message", setup_message, sample_message, teardown},

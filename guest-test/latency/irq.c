@@ -11,11 +11,17 @@
 #define REG_EOI 0xb0U
 #define REG_ICR 0x300U
 #define REG_LVT_TIMER 0x320U
+#define REG_TIMER_COUNT 0x380U
+#define REG_TIMER_DIVIDE 0x3e0U
 #define REG_SELF_IPI 0x3f0U
 #define ICR_SELF 0x44000U /* shorthand self, assert, fixed */
 #define LVT_DEADLINE 0x40000U
+#define DIVIDE_BY_1 0xbU
 #define VECTOR 0x50U
-#define FAR_TICKS 5000U /* a deadline that HLT is reached before */
+#define SOON 5000U          /* ticks; a deadline that HLT is reached before */
+#define FAR 0x1000000000ULL /* ticks; a deadline that is not reached */
+
+static uint64_t far;
 
 static bool x2apic(void)
 {
@@ -44,13 +50,20 @@ SAMPLE(xapic_ipi, uint32_t seen = irq_seen; mmio_w32(LAPIC_BASE + REG_ICR, ICR_S
 SAMPLE(x2apic_ipi, uint32_t seen = irq_seen; wrmsr(x2apic_msr(REG_ICR), ICR_SELF | VECTOR);
         wait_irq(seen))
 SAMPLE(self_ipi, uint32_t seen = irq_seen; wrmsr(x2apic_msr(REG_SELF_IPI), VECTOR); wait_irq(seen))
+SAMPLE(timer, uint32_t seen = irq_seen; wrmsr(x2apic_msr(REG_TIMER_COUNT), 1); wait_irq(seen))
 SAMPLE(deadline, uint32_t seen = irq_seen; wrmsr(MSR_TSC_DEADLINE, 1); wait_irq(seen))
+SAMPLE(deadline_set, wrmsr(MSR_TSC_DEADLINE, far))
+/* Interrupts on for the NOP alone: the interrupt waits, and has to be let in. */
+SAMPLE(masked_ipi, wrmsr(x2apic_msr(REG_ICR), ICR_SELF | VECTOR); __asm__ volatile("sti; nop; cli"
+                                                                                   :
+                                                                                   :
+                                                                                   : "memory"))
 SAMPLE(hlt_ipi, wrmsr(x2apic_msr(REG_ICR), ICR_SELF | VECTOR); sti_hlt())
 
 /* From the deadline itself to the instruction after HLT. */
 static uint32_t sample_hlt_deadline(void)
 {
-	uint64_t deadline = rdtsc() + FAR_TICKS;
+	uint64_t deadline = rdtsc() + SOON;
 
 	wrmsr(MSR_TSC_DEADLINE, deadline);
 	sti_hlt();
@@ -98,6 +111,18 @@ static const char *setup_x2apic_on(void)
 	return why;
 }
 
+static const char *setup_timer(void)
+{
+	const char *why = setup_x2apic();
+
+	if (!why) {
+		wrmsr(x2apic_msr(REG_LVT_TIMER), VECTOR);
+		wrmsr(x2apic_msr(REG_TIMER_DIVIDE), DIVIDE_BY_1);
+		sti();
+	}
+	return why;
+}
+
 static const char *setup_deadline(void)
 {
 	const char *why = setup_x2apic();
@@ -107,6 +132,7 @@ static const char *setup_deadline(void)
 	}
 	if (!why) {
 		wrmsr(x2apic_msr(REG_LVT_TIMER), LVT_DEADLINE | VECTOR);
+		far = rdtsc() + FAR;
 	}
 	return why;
 }
@@ -134,7 +160,10 @@ static const struct bench rows[] = {
         {"x2apic-eoi", setup_x2apic, sample_x2apic_eoi, NULL},
         {"x2apic-self-ipi-icr", setup_x2apic_on, sample_x2apic_ipi, teardown},
         {"x2apic-self-ipi-register", setup_x2apic_on, sample_self_ipi, teardown},
+        {"x2apic-self-ipi-masked", setup_x2apic, sample_masked_ipi, NULL},
         {"hlt-self-ipi", setup_x2apic, sample_hlt_ipi, NULL},
+        {"lapic-timer-one-tick", setup_timer, sample_timer, teardown},
+        {"tsc-deadline-set", setup_deadline, sample_deadline_set, NULL},
         {"tsc-deadline-past", setup_deadline_on, sample_deadline, teardown},
         {"hlt-tsc-deadline", setup_deadline, sample_hlt_deadline, NULL},
 };
