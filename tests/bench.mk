@@ -1,11 +1,18 @@
 # Figures: make bench runs the benchmarks and writes docs/benchmarks.md.
 
 # The figures are those of one machine: the emulator counts instructions the same way everywhere.
-.PHONY: bench bench-deps
-bench: ## figures: build/bench/*.csv and docs/benchmarks.md; QUICK=1 the latency image only
+.PHONY: bench bench-report bench-here bench-deps
+bench: ## figures: build/bench/*.csv, docs/bench/ and docs/benchmarks.md; QUICK=1, T=name: CSV only
 	@MACHINE=bochs tests/machine/deps.sh test </dev/null
 	@$(MAKE) $(QUIET) bench-deps </dev/null
 	@tests/bench/bench.py --loader $(LOADER) $(if $(QUICK),--quick) $(if $(T),--only $(T))
+
+bench-report: ## docs/benchmarks.md and docs/bench/ from the figures in build/bench/
+	@tests/bench/bench.py --report
+
+bench-here: ## the latency image in QEMU on this machine: cycles, where there is KVM
+	@$(MAKE) $(QUIET) bench-images </dev/null
+	@tests/bench/bench.py --here
 
 .PHONY: bench-check bench-accept
 bench-check: ## the latency image's instruction counts against tests/bench/limits

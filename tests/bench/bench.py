@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Run the benchmarks in Bochs and write build/bench/*.csv and docs/benchmarks.md.
+"""Run the benchmarks in Bochs and write build/bench/*.csv, docs/benchmarks.md and docs/bench/.
 
 Each benchmark is a function of a harness.Context (tests/e2e/harness.py) that returns its CSV
 files: name -> rows, the first row the header. A new one is a row in BENCHES and a section in
-report.py.
+report.py's list.
 """
 
 import argparse
@@ -16,11 +16,15 @@ import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+import bare  # noqa: E402
 import data  # noqa: E402
 import harness  # noqa: E402
+import here  # noqa: E402
 import limits  # noqa: E402
 import linux  # noqa: E402
+import peer  # noqa: E402
 import report  # noqa: E402
+import report_latency  # noqa: E402
 
 OUT = os.path.join(harness.BUILD, "bench")
 # One processor, so that a tick is an instruction; the same memory with and without Candela.
@@ -35,7 +39,7 @@ MONITOR_KEY = "\x1d"
 # The first seconds after a prompt are not idle yet.
 IDLE_FROM, IDLE_SECONDS = 5, 20
 
-LATENCY_COLUMNS = ["operation", "min", "median", "p99", "max"]
+LATENCY_COLUMNS = ["operation", "min", "median", "p99", "max", "exits"]
 
 
 def run_latency(t, vcpus):
@@ -50,7 +54,15 @@ def run_latency(t, vcpus):
     t.expect_off(60)
     for name, why in re.findall(r"(?m)^SKIP,([^,]*),(.*)$", t.text):
         t.check(why == "one vCPU" and vcpus == 1, f"{name} was skipped: {why}")
-    return [line.split(",") for line in re.findall(r"(?m)^BENCH,(.*)$", t.text)]
+    return latency_rows(t.text)[1:]
+
+
+def latency_rows(text):
+    """The rows that the latency image printed, the header first; exits are those of one sample."""
+    rows = [LATENCY_COLUMNS]
+    for name, samples, *ticks, exits in re.findall(r"(?m)^BENCH" + 7 * ",([^,\n]*)" + "$", text):
+        rows.append([name, *ticks, exits if exits == "-" else round(int(exits) / int(samples), 2)])
+    return rows
 
 
 def latency_two(t):
@@ -175,18 +187,7 @@ def idle_seconds(t, name, more):
 
 def linux_bare(t):
     """The same kernel, initramfs and command line on the same machine without a hypervisor."""
-    linux.fetch("cloud")
-    # The kernel is an EFI application itself; the firmware's shell gives it its command line. The
-    # shell starts because the default loader, an empty file here, does not.
-    t.file("guests/vmlinuz.efi", t.built("guest/vmlinuz-cloud"))
-    t.file("guests/initrd.img", t.built("bench/initrd.img"))
-    t.file(
-        "startup.nsh",
-        f"@echo -off\r\nfs0:\r\n\\guests\\vmlinuz.efi {CMDLINE} initrd=\\guests\\initrd.img\r\n",
-    )
-    t.config("# no Candela in this run\n")
-    t.file("../empty.efi", b"")
-    t.boot(**{**MACHINE, "mem": VM_MEMORY}, loader=t.path("empty.efi"))
+    bare.boot(t, t.built("bench/initrd.img"), CMDLINE, {**MACHINE, "mem": VM_MEMORY})
     t.expect(r"bench: end", 300, "/init")
     up, idle, mhz = kernel_clock(t.text)
     # Without ACPI tables this kernel cannot switch the machine off: the harness ends it.
@@ -198,6 +199,16 @@ def linux_bare(t):
             ["kernel_mhz", mhz, "MHz"],
         ]
     }
+
+
+def peer_off(t):
+    """The latency image under KVM, whose path is shortest without mitigations."""
+    return {"peer_off": latency_rows(peer.run(t, MACHINE, "mitigations=off"))}
+
+
+def peer_default(t):
+    """The same with Debian's default mitigations."""
+    return {"peer_default": latency_rows(peer.run(t, MACHINE, ""))}
 
 
 def core_size(_):
@@ -220,6 +231,8 @@ BENCHES = {
     "latency": (True, latency),
     "latency-two": (True, latency_two),
     "core-size": (True, core_size),
+    "peer": (False, peer_off),
+    "peer-default": (False, peer_default),
     "linux": (False, linux_boot),
     "linux-plain": (False, linux_plain),
     "linux-idle": (False, linux_idle),
@@ -282,34 +295,48 @@ def check_limits(loader, accept):
     return 1 if failed else 0
 
 
+def write_report():
+    report.write(
+        {
+            "cpu": harness.machines.BOCHS_CPU,
+            "kernel": kernel_name(),
+            "memory": VM_MEMORY,
+            "cmdline": CMDLINE,
+            "idle": IDLE_SECONDS,
+        }
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--loader", default=os.path.join(harness.BUILD, "BOOTX64.EFI"))
     parser.add_argument("--quick", action="store_true", help="the latency image only")
     parser.add_argument("--check", action="store_true", help="compare with tests/bench/limits")
     parser.add_argument("--accept", action="store_true", help="write tests/bench/limits")
+    parser.add_argument("--report", action="store_true", help="only write the documents")
+    parser.add_argument("--here", action="store_true", help="the latency image in QEMU, no Bochs")
     parser.add_argument("--only", metavar="NAME", choices=BENCHES)
     args = parser.parse_args()
     if args.check or args.accept:
         return check_limits(args.loader, args.accept)
+    if args.here:
+        return here.run()
+    if args.report:
+        write_report()
+        return 0
+    if here.has_kvm():
+        print("This machine has KVM; these figures are Bochs's all the same: instructions, not")
+        print("cycles. 'make bench-here' measures cycles (docs/benchmarks.md).")
     good = True
     for name, (quick, function) in BENCHES.items():
         if (quick or not args.quick) and args.only in (None, name):
             good = run(name, function, args.loader) and good
     if args.quick or args.only:
         if args.only in (None, "latency", "latency-two"):
-            print(report.latency_text())
-        print("docs/benchmarks.md is left alone: 'make bench' writes it")
+            print(report_latency.latency_text())
+        print("docs/benchmarks.md is left alone: 'make bench' or 'make bench-report' writes it")
     elif good:
-        report.write(
-            {
-                "cpu": harness.machines.BOCHS_CPU,
-                "kernel": kernel_name(),
-                "memory": VM_MEMORY,
-                "cmdline": CMDLINE,
-                "idle": IDLE_SECONDS,
-            }
-        )
+        write_report()
     return 0 if good else 1
 
 

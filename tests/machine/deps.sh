@@ -39,6 +39,8 @@ libclang-rt-dev CLANG_RT
 clang-format clang-format
 e2fsprogs mkfs.ext4
 bochs bochs
+gnuplot-nox gnuplot
+qemu-system-x86 qemu-system-x86_64
 "
 
 # A compiler's run-time library lies in a directory named after its version.
