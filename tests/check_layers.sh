@@ -21,7 +21,7 @@ devices/backend/chr_console\.c  (devices/backend/.*|vmm/lib/.*|vmm/hw/console_hw
 devices/.*             (devices/.*|gen/.*\.h|vmm/[^/]*|vmm/lib/.*)
 hypercall/.*           (hypercall/.*|vmm/[^/]*|vmm/lib/.*)
 vmbus/.*               (vmbus/.*|hypercall/(tlfs|synic)\.h|devices/backend/.*|vmm/[^/]*|vmm/lib/.*)
-guest-test/.*          (guest-test/.*|hypercall/tlfs\.h)
+guest-test/.*          (guest-test/.*|hypercall/tlfs\.h|vmbus/(proto|vstor|nvsp_wire)\.h)
 tests/.*               .*
 '
 

@@ -410,12 +410,19 @@ static void step_scsi(unsigned slot)
 	scsi_order(cdb, len, at);
 }
 
-/* A frame in the send buffer, or by page numbers; its header says no offload. */
-static void step_nic(unsigned slot)
+/* A frame in the send buffer, or by page numbers. offload: the host is asked to cut it and to sum
+ * it up, which takes more than one look at it. */
+static void step_nic(unsigned slot, bool offload)
 {
 	uint32_t data = 60 + (uint32_t)rnd() % 500, section = slot * 5 + (uint32_t)rnd() % 5;
-	uint32_t m[11] = {1, 44 + data, 36, data};
-	uint32_t words[4] = {NVSP_SEND_RNDIS, NVSP_CHANNEL_DATA, section, 44 + data};
+	uint32_t head = offload ? 60 : 44;
+	uint32_t m[15] = {1, head + data, head - 8, data, [7] = offload ? 36 : 0,
+	        offload ? 16 : 0, [11] = 16, rnd() % 2 ? PPI_LSO : PPI_CSUM, PPI_HEADER,
+	        rnd() % 2 ? 100 : 0x1c};
+	uint32_t words[4] = {NVSP_SEND_RNDIS, NVSP_CHANNEL_DATA, section, head + data};
+	/* To all, from an address of its own; the beginning of an IP header, of TCP. */
+	static const uint8_t start[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 8, 0,
+	        0x45, 0, 0, 200, 0, 0, 0x40, 0, 64, 6};
 	uint64_t at = SEND_AT + section * NETVSP_SECTION;
 	const bool by_pages = rnd() % 2;
 
@@ -424,12 +431,12 @@ static void step_nic(unsigned slot)
 		words[2] = NVSP_NO_SECTION;
 		words[3] = 0;
 	}
-	random_bytes(at + 44, data);
-	fill(at, m, sizeof(m));
-	memset(bus_ram(at + 44), 0xff, 6);
-	*(uint8_t *)bus_ram(at + 50) = 2;
+	random_bytes(at + head, data);
+	fill(at, m, head);
+	memcpy(bus_ram(at + head), start, sizeof(start));
+	*(uint8_t *)bus_ram(at + head + 46) = 0x50; /* length of TCP's header */
 	if (by_pages) {
-		send_gpa(NIC, 9, at, 44 + data, words, sizeof(words));
+		send_gpa(NIC, 9, at, head + data, words, sizeof(words));
 	} else {
 		send(NIC, 9, words, sizeof(words));
 	}
@@ -455,7 +462,7 @@ static void play(uint64_t number, bool changes)
 			if (relid == SCSI) {
 				step_scsi(n);
 			} else if (rnd() % 8) {
-				step_nic(n);
+				step_nic(n, false);
 			} else {
 				step_control();
 			}
@@ -483,6 +490,52 @@ START_TEST(as_the_first_reading_says)
 }
 END_TEST
 
+/* The list of pages in a message: what was checked is what is lent. */
+START_TEST(messages_are_read_once)
+{
+	const uint32_t n = 12, id = 0x4711;
+	struct {
+		uint32_t connection, reserved, type, size;
+		struct vmbus_msg_gpadl_header h;
+		uint32_t words[2 + 2 * 12];
+	} m = {VMBUS_MESSAGE_CONNECTION_4, 0, VMBUS_MESSAGE_TYPE, 20 + 8 + 8 * n,
+	        .h = {.header.type = VMBUS_GPADL_HEADER,
+	                .relid = NIC,
+	                .gpadl = id,
+	                .list_bytes = (uint16_t)(8 + 8 * n),
+	                .range_count = 1},
+	        .words = {n * (uint32_t)PAGE_SIZE}};
+	union vmbus_guest_message answer;
+	struct gpadl *g;
+
+	world((uint64_t)_i, true);
+	watched_set(bus_ram(DATA_AT), PAGE_SIZE, WATCHED_READ_ONCE);
+	bus_wr(HV_MSR_GUEST_OS_ID, 1);
+	bus_wr(HV_MSR_HYPERCALL, VMBUS_VM_SIEFP + PAGE_SIZE + 1);
+	for (uint32_t i = 0; i < n; i++) {
+		m.words[2 + 2 * i] = (uint32_t)(RECV_AT >> PAGE_SHIFT) + 3 * i;
+	}
+	fill(DATA_AT, &m, sizeof(m));
+	bus_vm->vcpus[0]->gpr[REG_RCX] = HV_CALL_POST_MESSAGE;
+	bus_vm->vcpus[0]->gpr[REG_RDX] = DATA_AT;
+	watched_on();
+	ck_assert_int_eq(hv_hypercall(bus_vm->vcpus[0]), ACT_SKIP);
+	watched_off();
+	ck_assert_uint_eq(bus_vm->vcpus[0]->gpr[REG_RAX], HV_STATUS_SUCCESS);
+	ck_assert_msg(watched_broken == 0, "%u times; %s", watched_broken, watched_first);
+	ck_assert_uint_gt(watched_reads, 10);
+	bus_expect(VMBUS_GPADL_CREATED, &answer);
+	ck_assert_uint_eq(answer.bytes[16], 0);
+	g = gpadl_hold(&bus->server.gpadls, NIC, id);
+	ck_assert_ptr_nonnull(g);
+	for (uint32_t i = 0; i < n; i++) {
+		ck_assert_ptr_eq(g->pages[i], bus_ram(RECV_AT + 3 * i * PAGE_SIZE));
+	}
+	gpadl_release(&bus->server.gpadls, g);
+	end_world();
+}
+END_TEST
+
 /* --- rings whose every word changes --- */
 
 static void storm_step(uint32_t relid, uint32_t *write)
@@ -505,7 +558,7 @@ static void storm_step(uint32_t relid, uint32_t *write)
 		if (relid == SCSI) {
 			step_scsi(n);
 		} else if (relid == NIC) {
-			step_nic(n);
+			step_nic(n, rnd() % 2);
 		} else {
 			uint8_t bytes[64] = {[24] = (uint8_t)rnd(), IC_FLAG_RESPONSE};
 
@@ -584,4 +637,5 @@ END_TEST
 
 UNIT_MAIN("vmbus_twice", tcase_add_test(tc, what_is_wrong_is_found);
           tcase_add_loop_test(tc, as_the_first_reading_says, 0, 4);
+          tcase_add_loop_test(tc, messages_are_read_once, 0, 4);
           tcase_add_loop_test(tc, everything_changes, 0, 8);)

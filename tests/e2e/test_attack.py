@@ -25,6 +25,16 @@ SURVIVORS = {
     "storms": (2, "ipi_storm nmi_storm ipi_storm_x2apic"),
     "starts": (2, "init_storm selfmod remap"),
     "ticks": (4, "timers timers_masked"),
+    "bus": (2, "bus_storm"),
+}
+# What an attack on the bus finds there.
+DEVICES = {
+    "bus": """\
+disk      = ram:1M
+disk      = ram:1M, block=4096
+disk      = ram:\\guests\\dvd.img, dvd
+nic       = switch0
+""",
 }
 # They may also end the VM: a random jump or a table elsewhere is enough.
 EITHER = {
@@ -74,7 +84,12 @@ vcpus     = {vcpus}
 memory    = 4M
 kernel    = \\guests\\attack.elf
 cmdline   = attack={attacks.replace(" ", ",")} seed={seed} secs={secs}
-{extra}"""
+{DEVICES.get(name, "")}{extra}"""
+
+
+def files(t):
+    t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
+    t.file("guests/dvd.img", bytes(range(256)) * 256)
 
 
 def lines_of(t, name):
@@ -179,7 +194,7 @@ def beside_linux(survivors, either, endless, secs, deaths, longest=6, host="", s
         if deaths:
             groups["die"] = (1, "die")
         linux.add_vm(t, host=host, vcpus=vcpus)
-        t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
+        files(t)
         with open(t.path("config/candela.cfg"), "a", encoding="ascii") as f:
             for name, (n, attacks) in groups.items():
                 f.write(attacker(name, n, attacks, secs, seed, "autostart = no\n"))
@@ -223,7 +238,7 @@ def alone(groups, secs, host="", cpus=2, seed=1, limit=600, may_die=()):
     survivors = [name for name in groups if name in SURVIVORS and name not in may_die]
 
     def run(t):
-        t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
+        files(t)
         t.config((f"[host]\n{host}\n" if host else "") + "".join(
             attacker(name, n, attacks, secs, seed) for name, (n, attacks) in groups.items()))  # fmt: skip
         t.boot(cpus=cpus)
@@ -252,6 +267,7 @@ TESTS = {
         vcpus=2)),
     "attack_alone_1": ("all", alone(SURVIVORS, 4, cpus=1)),
     "attack_alone_bare": ("all", alone(SURVIVORS, 2, host="vmx = -all")),
+    "attack_alone_bus": ("all", alone({"bus": SURVIVORS["bus"]}, 20, seed=5)),
     "attack_alone_vid": ("all", alone(SURVIVORS, 2, host="vmx = +vid")),
 }  # fmt: skip
 # With another seed a form may be one that jumps somewhere.
