@@ -3,7 +3,7 @@
 # The figures are those of one machine: the emulator counts instructions the same way everywhere.
 .PHONY: bench bench-report bench-here bench-deps
 bench: ## figures: build/bench/*.csv, docs/bench/ and docs/benchmarks.md; QUICK=1, T=name: CSV only
-	@MACHINE=bochs tests/machine/deps.sh test </dev/null
+	@MACHINE=bochs tests/machine/deps.sh bench </dev/null
 	@$(MAKE) $(QUIET) bench-deps </dev/null
 	@tests/bench/bench.py --loader $(LOADER) $(if $(QUICK),--quick) $(if $(T),--only $(T))
 

@@ -13,9 +13,11 @@ from tables import DOCS, OUT, REPO, read
 INTRO = """\
 # Benchmarks
 
-Made by `make bench` (tests/bench/): do not edit, change tests/bench/report.py. The raw figures are
-in `build/bench/*.csv` afterwards; `make bench QUICK=1` runs the latency image alone, in less than
-a minute, and leaves this file as it is.
+Made by `make bench` (tests/bench/): do not edit, change what writes it. It runs everything, some
+of it for minutes. `make bench T=NAME` runs one benchmark and `make bench QUICK=1` the latency image
+and the size alone, in a minute or two; both leave their figures in `build/bench/`, and
+`make bench-report` then writes this file and `docs/bench/` anew: the raw figures (`*.csv`) and the
+plots. Each section begins with the commands that make its figures.
 
 ## What is counted
 
@@ -28,19 +30,33 @@ counts: the latency image's to the instruction, those of a Linux boot within abo
 What an emulator cannot show:
 
 - the price of the transition itself: a VM exit and entry cost nothing here, and hundreds to
-  thousands of cycles on hardware. A figure here is the software's part;
+  thousands of cycles on hardware. A figure here is the software's part; multiply the exits by that
+  price to get the rest;
 - caches, TLB misses, the second page walk of EPT, branch prediction, memory bandwidth;
-- the price of single instructions: VMREAD, WRMSR, LOCK, IN on a real port count as one each;
+- the price of single instructions: VMREAD, WRMSR, LOCK, IN on a real port count as one each, and so
+  does what flushes a cache or a predictor;
 - two processors at once: with more than one, ticks are no longer instructions.
 
 So they compare software paths: this hypervisor's versions, or two hypervisors on this emulator.
-They are not nanoseconds. The latency image is an ordinary multiboot image and also runs under QEMU;
-with KVM on hardware the columns are ticks of its time-stamp counter, the median is what to look at,
-and the maximum is noise:
+They are not nanoseconds.
 
-    make bench-images
-    qemu-system-x86_64 -enable-kvm -cpu host -display none -serial stdio \\
-        -kernel build/bench/latency.elf
+## On a machine with KVM
+
+    make bench-here
+
+`make bench` needs no KVM and makes no use of it: its figures are instructions on every machine. The
+latency image is an ordinary multiboot image. It runs under QEMU as it is, and on bare metal
+from any multiboot loader; it says itself whether the clock counts instructions or cycles, prints a
+table and the same as CSV on COM1, and skips, with the reason, what the machine does not have. With
+KVM on hardware a tick is one of the processor's time-stamp counter, at its nominal frequency.
+There the cost of an exit is in the figures, and so is noise: compare medians of several runs on an
+idle machine, with the frequency fixed. p99 and the maximum are the machine's own interrupts,
+frequency changes and neighbours. Where QEMU cannot use KVM it translates: this shows that
+the image runs, and its figures mean nothing.
+
+Candela itself under KVM (README.md, `make run` with nested virtualization) gives no figures worth
+a comparison: every exit of its guests is an exit to KVM first, which costs more than all that is
+counted here.
 """
 
 

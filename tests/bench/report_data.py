@@ -127,7 +127,7 @@ def disk_section(read):
     found = rows(read, "disk") + rows(read, "disk2") + rows(read, "disk4")
     if not found:
         return ""
-    text = INTRO
+    text = INTRO + "\n![Exits of a request, for each kind of disk](bench/disk_exits.svg)\n"
     for loads, title, unit in DISK_TABLES:
         text += disk_table(found, loads, title, unit)
     text += FILES

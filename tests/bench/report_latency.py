@@ -94,6 +94,10 @@ is Debian's: part of what they cost, flushing caches and predictors, is one inst
 Exits are those of one operation: Candela's by its own count (the test device's port 0xf4), KVM's by
 its trace events in a second run. Rows with 0 exits do not leave the guest.
 
+![Median of the main operations](bench/main.svg)
+
+Every operation, from its smallest sample to its 99th percentile, with a mark at the median:
+
 ![Distribution of each operation's ticks](bench/latency.svg)
 
 | operation | min | median | p99 | max | exits | KVM, off: median | p99 | exits | default: median |

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Install what is missing: deps.sh [test]   ('test' adds what only the tests need)
+# Install what is missing: deps.sh [test|bench]   ('test' adds what only the tests need, 'bench' that
+# and what only the figures need)
 # Quick when nothing is missing. Prints the list before it asks apt-get for it; without
 # apt it prints what is needed and stops.
 set -euo pipefail
@@ -39,6 +40,8 @@ libclang-rt-dev CLANG_RT
 clang-format clang-format
 e2fsprogs mkfs.ext4
 bochs bochs
+"
+bench_deps="
 gnuplot-nox gnuplot
 qemu-system-x86 qemu-system-x86_64
 "
@@ -62,9 +65,10 @@ bochs) deps+=$bochs_deps ;;
 qemu-*) deps+=$kvm_deps ;;
 *) if nested_kvm; then deps+=$kvm_deps; else deps+=$bochs_deps; fi ;;
 esac
-if [ "${1:-}" = test ]; then
-	deps+=$test_deps
-fi
+case ${1:-} in
+test) deps+=$test_deps ;;
+bench) deps+=$test_deps$bench_deps ;;
+esac
 
 missing=()
 while read -r package probe; do
