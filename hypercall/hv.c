@@ -59,7 +59,7 @@ static void vm_reset(struct vm *vm)
 	overlay_reset(vm);
 	hv->guest_os_id = 0;
 	hv->hypercall_msr = 0;
-	hv->callable = 0;
+	hypercall_offer_short(hv, false);
 	hv->reference_tsc = 0;
 	hv->invariant_tsc = 0;
 	memset(hv->crash, 0, sizeof(hv->crash));
@@ -186,6 +186,7 @@ int hv_attach(struct vm *vm, void *memory)
 	}
 	hv->vm = vm;
 	hv->features = granted(vm->config);
+	hv->all_vps = ~0ULL >> (64 - vm->n_vcpus);
 	hv->hypercall_page = call_page;
 	hv->reference_page = tsc_page;
 	vm->pv_vm = hv;

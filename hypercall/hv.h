@@ -25,18 +25,23 @@
 enum hv_overlay { HV_OVERLAY_HYPERCALL, HV_OVERLAY_REFERENCE_TSC };
 enum hv_vcpu_overlay { HV_OVERLAY_VP_ASSIST, HV_OVERLAY_SIEFP, HV_OVERLAY_SIMP };
 
+/* A call of two words in registers: hypercall/hypercall.h. */
+typedef enum exit_action hv_call_short_fn(struct vcpu *vcpu, uint64_t first, uint64_t second);
+#define HV_CALL_ROWS (HV_CALL_GET_VP_INDEX_FROM_APIC_ID + 1U)
+
 /* One VM's. */
 struct hv_vm {
 	struct vm *vm;     /* (c) */
 	uint32_t features; /* (c) 1U << enum hv_feature, as granted */
+	uint64_t all_vps;  /* (c) a mask by VP index */
 
-	struct spinlock lock;      /* the MSRs below: partition-wide, written by any vCPU */
-	uint64_t guest_os_id;      /* [lock], read anywhere */
-	uint64_t hypercall_msr;    /* [lock], read anywhere */
-	uint32_t callable;         /* [a] features while the hypercall page is there, else 0 */
-	uint64_t reference_tsc;    /* [lock], read anywhere */
-	uint64_t invariant_tsc;    /* [a] */
-	uint64_t crash[5];         /* [lock] P0-P4 */
+	struct spinlock lock;   /* the MSRs below: partition-wide, written by any vCPU */
+	uint64_t guest_os_id;   /* [lock], read anywhere */
+	uint64_t hypercall_msr; /* [lock], read anywhere */
+	hv_call_short_fn *short_calls[HV_CALL_ROWS]; /* [a] hypercall_offer_short() */
+	uint64_t reference_tsc;                      /* [lock], read anywhere */
+	uint64_t invariant_tsc;                      /* [a] */
+	uint64_t crash[5];                           /* [lock] P0-P4 */
 	uint64_t panics_since;     /* [lock] host clock, and how many since; over resets */
 	uint32_t n_panics;         /* [lock] */
 	uint8_t *hypercall_page;   /* (c) overlay */
@@ -143,5 +148,10 @@ uint64_t hv_reference_to_host_ns(const struct vm *vm, uint64_t reference);
 
 /* --- hypercall.c --- */
 enum exit_action hv_hypercall(struct vcpu *vcpu);
+/*
+ * Where each short call leads at once: to its function if the VM has it and the hypercall page is
+ * there, else all the checks come first.
+ */
+void hypercall_offer_short(struct hv_vm *hv, bool page);
 
 #endif

@@ -91,7 +91,7 @@ static struct hv_call_result refuse(enum hv_status status)
 struct hv_call_result hv_call_flush(struct vcpu *vcpu, const struct hv_call_args *args)
 {
 	const struct hv_flush_input *in = (const struct hv_flush_input *)args->input;
-	uint64_t vps = hv_vpset_all(vcpu->vm);
+	uint64_t vps = hv_vm(vcpu->vm)->all_vps;
 
 	if (in->flags & ~FLAGS_KNOWN) {
 		return refuse(HV_STATUS_INVALID_PARAMETER);
@@ -105,7 +105,7 @@ struct hv_call_result hv_call_flush(struct vcpu *vcpu, const struct hv_call_args
 struct hv_call_result hv_call_flush_ex(struct vcpu *vcpu, const struct hv_call_args *args)
 {
 	const struct hv_flush_ex_input *in = (const struct hv_flush_ex_input *)args->input;
-	uint64_t vps = hv_vpset_all(vcpu->vm);
+	uint64_t vps = hv_vm(vcpu->vm)->all_vps;
 
 	if (in->flags & ~FLAGS_KNOWN) {
 		return refuse(HV_STATUS_INVALID_PARAMETER);

@@ -10,9 +10,10 @@
 #define VECTOR_MIN 0x10U
 #define VECTOR_MAX 0xffU
 
-static bool target_valid(uint32_t vector, uint8_t vtl)
+/* A vector of 32 bits, and above it a VTL of 8, which has to be 0: one number to compare. */
+static bool target_valid(uint64_t target)
 {
-	return vector - VECTOR_MIN <= VECTOR_MAX - VECTOR_MIN && vtl == 0;
+	return (target & GENMASK64(39, 0)) - VECTOR_MIN <= VECTOR_MAX - VECTOR_MIN;
 }
 
 static __attribute__((noinline)) void post(const struct vm *vm, uint8_t vector, uint64_t vps)
@@ -29,9 +30,9 @@ static __attribute__((noinline)) void post(const struct vm *vm, uint8_t vector, 
 /* struct hv_ipi_input */
 enum exit_action hv_call_send_ipi(struct vcpu *vcpu, uint64_t first, uint64_t second)
 {
-	uint64_t vps = second & hv_vpset_all(vcpu->vm);
+	uint64_t vps = second & hv_vm(vcpu->vm)->all_vps;
 
-	if (!target_valid((uint32_t)first, (uint8_t)(first >> 32))) {
+	if (!target_valid(first)) {
 		return hv_call_short_done(vcpu, HV_STATUS_INVALID_PARAMETER);
 	}
 	(void)hv_call_short_done(vcpu, HV_STATUS_SUCCESS);
@@ -51,7 +52,7 @@ struct hv_call_result hv_call_send_ipi_ex(struct vcpu *vcpu, const struct hv_cal
 	if (status != HV_STATUS_SUCCESS) {
 		return hv_call_done(status);
 	}
-	if (!target_valid(in->vector, in->target_vtl)) {
+	if (!target_valid(in->vector | (uint64_t)in->target_vtl << 32)) {
 		return hv_call_done(HV_STATUS_INVALID_PARAMETER);
 	}
 	post(vcpu->vm, (uint8_t)in->vector, vps);

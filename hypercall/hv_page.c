@@ -30,8 +30,7 @@ bool hv_page_place(struct vm *vm, unsigned overlay, uint64_t msr)
 static void set_hypercall_msr_locked(struct hv_vm *hv, uint64_t value)
 {
 	__atomic_store_n(&hv->hypercall_msr, value, __ATOMIC_RELAXED);
-	__atomic_store_n(
-	        &hv->callable, value & HV_PAGE_MSR_ENABLE ? hv->features : 0, __ATOMIC_RELAXED);
+	hypercall_offer_short(hv, (value & HV_PAGE_MSR_ENABLE) != 0);
 }
 
 bool guest_os_id_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)

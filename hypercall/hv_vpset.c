@@ -3,19 +3,14 @@
 // Specs: [TLFS] "Virtual Processor Sets".
 #include "hypercall/hv_vpset.h"
 
+#include "hypercall/hv.h"
 #include "vmm/lib/bits.h"
-#include "vmm/vm.h"
-
-uint64_t hv_vpset_all(const struct vm *vm)
-{
-	return ~0ULL >> (64 - vm->n_vcpus);
-}
 
 enum hv_status hv_vpset_parse(const struct vm *vm, uint64_t format, uint64_t valid_banks,
         const uint64_t *banks, uint32_t n_banks, uint64_t *vps)
 {
 	if (format == HV_VP_SET_ALL) {
-		*vps = hv_vpset_all(vm);
+		*vps = hv_vm(vm)->all_vps;
 		return HV_STATUS_SUCCESS;
 	}
 	if (format != HV_VP_SET_SPARSE) {
@@ -25,6 +20,6 @@ enum hv_status hv_vpset_parse(const struct vm *vm, uint64_t format, uint64_t val
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	}
 	/* Bank 0 is the only one with vCPUs of ours, and the first in the array if it is there. */
-	*vps = valid_banks & 1 ? banks[0] & hv_vpset_all(vm) : 0;
+	*vps = valid_banks & 1 ? banks[0] & hv_vm(vm)->all_vps : 0;
 	return HV_STATUS_SUCCESS;
 }

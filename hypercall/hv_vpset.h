@@ -14,8 +14,6 @@ struct vm;
 
 _Static_assert(MAX_VCPUS <= 64, "a set of a VM's vCPUs is one 64-bit mask");
 
-/* All the VM's vCPUs, as a mask by VP index. */
-uint64_t hv_vpset_all(const struct vm *vm);
 /*
  * The vCPUs a sparse set or 'all' names; banks: one for each bit of valid_banks, n_banks of them in
  * the variable header. VPs there are not do not count. INVALID_HYPERCALL_INPUT when the banks are

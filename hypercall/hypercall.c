@@ -239,6 +239,30 @@ static __attribute__((noinline)) enum exit_action any_form(struct vcpu *vcpu)
 	return ACT_SKIP;
 }
 
+static enum exit_action long_way(struct vcpu *vcpu)
+{
+	/* [TLFS] "Legal Hypercall Environments": page enabled, protected mode, CPL 0. */
+	return page_enabled(hv_vm(vcpu->vm)) ? any_form(vcpu) : vcpu_fault_noerr(vcpu, X86_UD);
+}
+
+static enum exit_action no_short_way(struct vcpu *vcpu, uint64_t first, uint64_t second)
+{
+	(void)first;
+	(void)second;
+	return long_way(vcpu);
+}
+
+void hypercall_offer_short(struct hv_vm *hv, bool page)
+{
+	for (unsigned i = 0; i < HV_CALL_ROWS; i++) {
+		const struct hv_call_row *row = &hv_call_rows[i];
+		bool offered = page && row->short_fn && (row->features & hv->features);
+
+		__atomic_store_n(&hv->short_calls[i], offered ? row->short_fn : no_short_way,
+		        __ATOMIC_RELAXED);
+	}
+}
+
 enum exit_action hv_hypercall(struct vcpu *vcpu)
 {
 	const struct hv_vm *hv = hv_vm(vcpu->vm);
@@ -246,13 +270,9 @@ enum exit_action hv_hypercall(struct vcpu *vcpu)
 	uint64_t code = vcpu->gpr[REG_RCX] ^ HV_CALL_FAST;
 
 	if (__builtin_expect(code < HV_CALL_ROWS && vcpu->exit.regs.kernel64, 1)) {
-		const struct hv_call_row *row = &hv_call_rows[code];
+		hv_call_short_fn *fn = __atomic_load_n(&hv->short_calls[code], __ATOMIC_RELAXED);
 
-		if (row->short_fn &&
-		        (__atomic_load_n(&hv->callable, __ATOMIC_RELAXED) & row->features)) {
-			return row->short_fn(vcpu, vcpu->gpr[REG_RDX], vcpu->gpr[REG_R8]);
-		}
+		return fn(vcpu, vcpu->gpr[REG_RDX], vcpu->gpr[REG_R8]);
 	}
-	/* [TLFS] "Legal Hypercall Environments": page enabled, protected mode, CPL 0. */
-	return page_enabled(hv) ? any_form(vcpu) : vcpu_fault_noerr(vcpu, X86_UD);
+	return long_way(vcpu);
 }

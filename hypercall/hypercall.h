@@ -8,6 +8,7 @@
 #ifndef HYPERCALL_HYPERCALL_H
 #define HYPERCALL_HYPERCALL_H
 
+#include "hypercall/hv.h"
 #include "hypercall/tlfs.h"
 #include "vmm/lib/config.h"
 #include "vmm/lib/types.h"
@@ -43,7 +44,7 @@ struct hv_call_row {
 	 * rule, and whose result is a status: hv_call_short_done(). No other member but header_len
 	 * and features.
 	 */
-	enum exit_action (*short_fn)(struct vcpu *vcpu, uint64_t first, uint64_t second);
+	hv_call_short_fn *short_fn;
 	uint32_t features;    /* those that offer it, any one: 1U << enum hv_feature */
 	uint16_t header_len;  /* bytes of the fixed input header, a multiple of 8 */
 	uint16_t rep_in_len;  /* bytes of an input element */
@@ -57,7 +58,6 @@ enum hv_status hv_call_vp(
         struct vcpu *self, uint64_t partition, uint8_t vtl, uint32_t vp_index, struct vcpu **vcpu);
 
 /* hypercall_table.c: by call code, and those from HV_CALL_EXTENDED on. */
-#define HV_CALL_ROWS (HV_CALL_GET_VP_INDEX_FROM_APIC_ID + 1U)
 #define HV_CALL_EXTENDED 0x8000U
 #define HV_CALL_EXTENDED_ROWS (HV_CALL_EXT_QUERY_CAPABILITIES - HV_CALL_EXTENDED + 1U)
 extern const struct hv_call_row hv_call_rows[HV_CALL_ROWS];
@@ -76,7 +76,6 @@ static inline enum exit_action hv_call_short_done(struct vcpu *vcpu, enum hv_sta
 }
 
 typedef struct hv_call_result hv_call_fn(struct vcpu *vcpu, const struct hv_call_args *args);
-typedef enum exit_action hv_call_short_fn(struct vcpu *vcpu, uint64_t first, uint64_t second);
 hv_call_fn hv_call_flush, hv_call_flush_ex;              /* hv_flush.c */
 hv_call_short_fn hv_call_send_ipi;                       /* hv_ipi.c */
 hv_call_fn hv_call_send_ipi_ex;                          /* hv_ipi.c */

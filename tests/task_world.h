@@ -211,7 +211,7 @@ static inline void setup(void)
 	        (struct segment){.base = TSS_A, .limit = 0x67, .attr = 0x8b, .selector = SEL_A};
 	fake_dr[6] = 0xffff0ff0;
 	fake_cr2 = 0;
-	ex = (struct vcpu_exit){.kind = EXIT_TASK_SWITCH, .insn_len = 7};
+	ex = (struct vcpu_exit){.kind = EXIT_TASK_SWITCH, .task.insn_len = 7};
 }
 
 static inline enum exit_action run(enum task_source source, uint16_t selector)

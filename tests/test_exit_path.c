@@ -70,7 +70,7 @@ START_TEST(a_byte_goes_out)
 	ck_assert_str_eq(sent, "H");
 	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_RIP], 0x8001);
 	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 0x1122334455667748);
-	ck_assert_uint_eq(vcpu->stats.exits[EXIT_IO].count, 1);
+	ck_assert_uint_eq(vcpu->stats.exit_count[EXIT_IO], 1);
 	run(&in_lsr, 1);
 	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 0x1122334455667760); /* THRE, TEMT */
 	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_RIP], 0x8002);

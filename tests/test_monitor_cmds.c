@@ -165,7 +165,7 @@ START_TEST(list)
 	ck_assert(!repeated(&out));
 	fake_clock_advance(500 * MS);
 	vm->vcpus[0]->stats.guest_ticks = 240 * MS;
-	vm->vcpus[1]->stats.exits[EXIT_IO].ticks = 10 * MS;
+	vm->vcpus[1]->stats.exit_ticks[EXIT_IO] = 10 * MS;
 	ck_assert(repeated(&out));
 	ck_assert_str_eq(text,
 	        "name             state    vcpus     memory   cpu%       uptime heartbeat\n"
@@ -326,10 +326,10 @@ static void work(unsigned times)
 	for (unsigned i = 0; i < 2; i++) {
 		struct vcpu_stats *s = &vm->vcpus[i]->stats;
 
-		s->exits[EXIT_HLT].count += 100 * times;
-		s->exits[EXIT_HLT].ticks += 10000 * times;
-		s->exits[EXIT_IO].count += 300 * times;
-		s->exits[EXIT_IO].ticks += 6 * MS * times;
+		s->exit_count[EXIT_HLT] += 100 * times;
+		s->exit_ticks[EXIT_HLT] += 10000 * times;
+		s->exit_count[EXIT_IO] += 300 * times;
+		s->exit_ticks[EXIT_IO] += 6 * MS * times;
 		s->guest_ticks += 25 * MS * times;
 		s->halted_ticks += 50 * MS * times;
 	}

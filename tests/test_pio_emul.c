@@ -59,7 +59,7 @@ static uint64_t get_ram(uint64_t at, size_t len)
 
 static struct vcpu_exit exit_of(bool in, unsigned width)
 {
-	struct vcpu_exit exit = {.kind = EXIT_IO, .insn_len = 1};
+	struct vcpu_exit exit = {.kind = EXIT_IO};
 
 	exit.io.port = PORT;
 	exit.io.width = (uint8_t)width;

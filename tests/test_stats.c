@@ -16,11 +16,11 @@ static void setup(void)
 
 START_TEST(table)
 {
-	s->exits[EXIT_CPUID].count = 3;
-	s->exits[EXIT_CPUID].ticks = 3000;
-	s->exits[EXIT_IO].count = 1;
-	s->exits[EXIT_IO].ticks = 1001;
-	s->exits[EXIT_FAILED].count = 4; /* the last kind */
+	s->exit_count[EXIT_CPUID] = 3;
+	s->exit_ticks[EXIT_CPUID] = 3000;
+	s->exit_count[EXIT_IO] = 1;
+	s->exit_ticks[EXIT_IO] = 1001;
+	s->exit_count[EXIT_FAILED] = 4; /* the last kind */
 	s->guest_ticks = 12003;
 	s->halted_ticks = 77;
 	s->injected_interrupts = 5;
@@ -51,9 +51,9 @@ END_TEST
 /* A VM that ran for years: shares stay right where a thousandfold would not fit 64 bits. */
 START_TEST(large_numbers)
 {
-	s->exits[EXIT_HLT].count = 1ULL << 60;
-	s->exits[EXIT_HLT].ticks = 1ULL << 62;
-	s->exits[EXIT_IO].count = 1ULL << 60;
+	s->exit_count[EXIT_HLT] = 1ULL << 60;
+	s->exit_ticks[EXIT_HLT] = 1ULL << 62;
+	s->exit_count[EXIT_IO] = 1ULL << 60;
 	s->guest_ticks = 1ULL << 62;
 	stats_log(vm);
 	ck_assert_uint_eq(fake_log_count("(50.0 %)"), 1);
@@ -64,9 +64,9 @@ END_TEST
 START_TEST(sum_of_exits)
 {
 	ck_assert_uint_eq(stats_exits(vm), 0);
-	s->exits[0].count = 1;
-	s->exits[EXIT_KIND_COUNT - 1].count = 1ULL << 40;
-	vm->vcpus[1]->stats.exits[EXIT_IO].count = 16;
+	s->exit_count[0] = 1;
+	s->exit_count[EXIT_KIND_COUNT - 1] = 1ULL << 40;
+	vm->vcpus[1]->stats.exit_count[EXIT_IO] = 16;
 	ck_assert_uint_eq(stats_exits(vm), (1ULL << 40) + 17);
 }
 END_TEST

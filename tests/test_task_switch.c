@@ -111,7 +111,7 @@ START_TEST(nested_call_and_return)
 	put16(TSS_A + 0x60, SEL_LDT);
 	ck_assert_int_eq(run(TASK_CALL, SEL_B), ACT_RESUME);
 	ck_assert(f->regs[REG_RFLAGS] & RFLAGS_NT);
-	ex.insn_len = 1;
+	ex.task.insn_len = 1;
 	ck_assert_int_eq(run(TASK_IRET, get16(TSS_B)), ACT_RESUME);
 	ck_assert_uint_eq(get32(TSS_B + 0x20), 0x8001);
 	ck_assert_uint_eq(get32(TSS_B + 0x24), NEW_EFLAGS & ~RFLAGS_NT);

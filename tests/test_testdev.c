@@ -159,8 +159,8 @@ static const struct {
 
 START_TEST(debug_exit)
 {
-	vm->vcpus[0]->stats.exits[EXIT_IO].count = 0x111222300;
-	vm->vcpus[0]->stats.exits[EXIT_NONE].count = 0x44;
+	vm->vcpus[0]->stats.exit_count[EXIT_IO] = 0x111222300;
+	vm->vcpus[0]->stats.exit_count[EXIT_NONE] = 0x44;
 	ck_assert_uint_eq(in(EXIT, 1), 0x44);
 	ck_assert_uint_eq(in(EXIT + 1, 2), 0x2223);
 	ck_assert_uint_eq(in(EXIT, 4), 0x11222344);

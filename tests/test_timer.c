@@ -2,6 +2,7 @@
 // vmm/hw/timer.c: order, re-arming, cancelling, kicks, bounds.
 #include "tests/fake/fake.h"
 #include "tests/unit.h"
+#include "vmm/hw/clock.h"
 #include "vmm/hw/timer.h"
 
 static char fired[600];
@@ -160,10 +161,34 @@ START_TEST(every_cpu_has_its_own_queue)
 }
 END_TEST
 
+/* What the CPU's loop looks at follows the queue, but never past its limit. */
+START_TEST(watched)
+{
+	const uint64_t *tsc;
+
+	start();
+	tsc = timer_watch(0, 1000);
+	ck_assert_uint_eq(*tsc, clock_ns_to_tsc(1000));
+	timer_arm(&a.timer, 0, 2000);
+	ck_assert_uint_eq(*tsc, clock_ns_to_tsc(1000));
+	timer_arm(&b.timer, 0, 500);
+	ck_assert_uint_eq(*tsc, clock_ns_to_tsc(500));
+	timer_arm(&c.timer, 3, 100); /* another CPU's */
+	ck_assert_uint_eq(*tsc, clock_ns_to_tsc(500));
+	timer_run_due(0, 500);
+	ck_assert_uint_eq(*tsc, clock_ns_to_tsc(1000));
+	tsc = timer_watch(0, TIMER_NEVER);
+	ck_assert_uint_eq(*tsc, clock_ns_to_tsc(2000));
+	timer_cancel(&a.timer);
+	ck_assert_uint_eq(*tsc, clock_ns_to_tsc(TIMER_NEVER));
+	timer_cancel(&c.timer);
+}
+END_TEST
+
 UNIT_MAIN("timer", tcase_add_test(tc, runs_in_order_of_deadline);
           tcase_add_test(tc, equal_deadlines_keep_their_order); tcase_add_test(tc, re_arming_moves);
           tcase_add_test(tc, cancels_first_middle_last_and_unarmed);
           tcase_add_test(tc, callback_may_re_arm);
           tcase_add_test(tc, re_arming_in_the_past_is_bounded);
           tcase_add_test(tc, kicks_for_a_new_first_only);
-          tcase_add_test(tc, every_cpu_has_its_own_queue);)
+          tcase_add_test(tc, every_cpu_has_its_own_queue); tcase_add_test(tc, watched);)

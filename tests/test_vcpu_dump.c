@@ -135,8 +135,8 @@ START_TEST(times_and_last_exits)
 	vcpu->exit_tsc = 4000000;
 	vcpu->stats.guest_ticks = 3000000;
 	vcpu->stats.halted_ticks = 2000;
-	vcpu->stats.exits[EXIT_IO].count = 7;
-	vcpu->stats.exits[EXIT_IO].ticks = 70000;
+	vcpu->stats.exit_count[EXIT_IO] = 7;
+	vcpu->stats.exit_ticks[EXIT_IO] = 70000;
 	vcpu_dump_short(vcpu, &out_log);
 	ck_assert_uint_eq(fake_log_count("last exit"), 0);
 	vcpu->exit = (struct vcpu_exit){.kind = EXIT_HLT};

@@ -174,8 +174,7 @@ END_TEST
 START_TEST(device_memory_is_emulated)
 {
 	struct io_range range = {.base = 0x300000, .len = 16, .ops = &bus_ops, .kind = IO_FIXED};
-	struct vcpu_exit exit = {
-	        .kind = EXIT_MEM, .insn_len = 2, .mem = {.gpa = {0x300008}, .write = true}};
+	struct vcpu_exit exit = {.kind = EXIT_MEM, .mem = {.gpa = {0x300008}, .write = true}};
 	const uint8_t insn[] = {0x89, 0x03}; /* MOV [RBX], EAX */
 
 	ck_assert_int_eq(io_bus_add(&vm->mmio, &range), 0);

@@ -66,8 +66,8 @@ START_TEST(cpuid)
 	run(exits, 1);
 	ck_assert_uint_eq(vcpu->gpr[REG_RBX], 0x646e6143);
 	ck_assert_uint_eq(rip(), 0x8002);
-	ck_assert_uint_eq(vcpu->stats.exits[EXIT_CPUID].count, 1);
-	ck_assert_uint_eq(vcpu->stats.exits[EXIT_IO].count, 0);
+	ck_assert_uint_eq(vcpu->stats.exit_count[EXIT_CPUID], 1);
+	ck_assert_uint_eq(vcpu->stats.exit_count[EXIT_IO], 0);
 	ck_assert_uint_eq(vcpu->stats.guest_ticks, clock_now());
 	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
 }
@@ -107,8 +107,8 @@ START_TEST(ports)
 	ck_assert_uint_eq(port_writes[0], 0x41 | 2ULL << 32);
 	ck_assert_uint_eq(vcpu->gpr[REG_RAX], 0x1283);
 	ck_assert_uint_eq(rip(), 0x8003);
-	ck_assert_uint_eq(vcpu->stats.exits[EXIT_IO].count, 2);
-	ck_assert_uint_eq(vcpu->stats.exits[EXIT_IO].ticks, 50);
+	ck_assert_uint_eq(vcpu->stats.exit_count[EXIT_IO], 2);
+	ck_assert_uint_eq(vcpu->stats.exit_ticks[EXIT_IO], 50);
 }
 END_TEST
 
@@ -580,7 +580,7 @@ START_TEST(busy_guests_leave_in_time)
 	}
 	run(exits, ARRAY_SIZE(exits));
 	ck_assert(clock_now() < start + SLICE + 64);
-	ck_assert_uint_eq(vcpu->stats.exits[EXIT_CPUID].count, 1000);
+	ck_assert_uint_eq(vcpu->stats.exit_count[EXIT_CPUID], 1000);
 }
 END_TEST
 

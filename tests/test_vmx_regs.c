@@ -242,6 +242,12 @@ START_TEST(skipping)
 	vmx_skip_insn(vcpu, skips[_i].len);
 	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_RIP], skips[_i].next);
 	ck_assert_uint_eq(fake_vmcs_all_writes(), 1);
+	/* The same by the exit's own word. */
+	fake_vmcs[VMCS_GUEST_RIP] = skips[_i].rip;
+	fake_vmcs[VMCS_EXIT_INSN_LEN] = skips[_i].len;
+	vmx_skip_exit(vcpu);
+	ck_assert_uint_eq(fake_vmcs[VMCS_GUEST_RIP], skips[_i].next);
+	ck_assert_uint_eq(fake_vmcs_all_writes(), 2);
 }
 END_TEST
 

@@ -142,6 +142,8 @@ struct cpu_virt_ops {
 	 * handled inside.
 	 */
 	void (*run)(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+	/* vcpu_loop() of vmm/vcpu_loop.h with run and skip_exit in it. */
+	bool (*loop)(struct vcpu *vcpu, uint64_t slice_end_ns);
 
 	/* General registers are in vcpu->gpr (RSP is not): use vcpu_reg_get/set. */
 	uint64_t (*get_reg)(struct vcpu *vcpu, enum vcpu_reg reg);
@@ -157,6 +159,8 @@ struct cpu_virt_ops {
 	/* RIP past the instruction that exited; ends interrupt shadow, raises a single-step trap.
 	 */
 	void (*skip_insn)(struct vcpu *vcpu, unsigned len);
+	/* The same by its own length: an exit that names none (EXIT_MEM) has none. */
+	void (*skip_exit)(struct vcpu *vcpu);
 	/* A debug trap of the instruction about to be skipped: breakpoints B0-B3 of DR6. */
 	void (*pend_debug)(struct vcpu *vcpu, uint64_t dr6_bits);
 	/* The instruction that exited lies in a STI or MOV SS shadow: false = interrupts must wait.

@@ -29,8 +29,8 @@ static void add_vcpu(struct vcpu *vcpu, struct sample_vm *s)
 	struct sched_stats sched;
 
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		uint64_t count = look(&vcpu->stats.exits[i].count);
-		uint64_t ticks = look(&vcpu->stats.exits[i].ticks);
+		uint64_t count = look(&vcpu->stats.exit_count[i]);
+		uint64_t ticks = look(&vcpu->stats.exit_ticks[i]);
 
 		s->counts[i] += count;
 		s->ticks[i] += ticks;

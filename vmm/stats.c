@@ -24,7 +24,7 @@ static uint64_t vcpu_exits(const struct vcpu *vcpu)
 	uint64_t count = 0;
 
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		count += vcpu->stats.exits[i].count;
+		count += vcpu->stats.exit_count[i];
 	}
 	return count;
 }
@@ -45,7 +45,7 @@ static void log_vcpu(const struct vcpu *vcpu)
 	uint64_t count = vcpu_exits(vcpu), ticks = 0;
 
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		ticks += s->exits[i].ticks;
+		ticks += s->exit_ticks[i];
 	}
 	log_info("vm %s vCPU %u: %llu exits; ticks: guest %llu, host %llu (%llu.%llu %%)",
 	        vcpu->vm->config->name, vcpu->index, (unsigned long long)count,
@@ -63,14 +63,14 @@ static void log_vcpu(const struct vcpu *vcpu)
 	        (unsigned long long)vcpu->sched.stats.migrations);
 	log_info("  %-14s %12s %7s %14s %10s", "exit", "count", "share", "ticks", "each");
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		uint64_t n = s->exits[i].count;
+		uint64_t n = s->exit_count[i];
 
 		if (n) {
 			log_info("  %-14s %12llu %5llu.%llu%% %14llu %10llu", exit_kind_names[i],
 			        (unsigned long long)n, (unsigned long long)permille(n, count) / 10,
 			        (unsigned long long)permille(n, count) % 10,
-			        (unsigned long long)s->exits[i].ticks,
-			        (unsigned long long)(s->exits[i].ticks / n));
+			        (unsigned long long)s->exit_ticks[i],
+			        (unsigned long long)(s->exit_ticks[i] / n));
 		}
 	}
 }

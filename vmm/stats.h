@@ -13,10 +13,8 @@ struct vm;
 #define STATS_KINDS 32 /* >= EXIT_KIND_COUNT */
 
 struct vcpu_stats {
-	struct {
-		uint64_t count;
-		uint64_t ticks;
-	} exits[STATS_KINDS];
+	uint64_t exit_count[STATS_KINDS];
+	uint64_t exit_ticks[STATS_KINDS];
 	uint64_t injected_interrupts;
 	uint64_t injected_exceptions;
 	uint64_t guest_ticks;  /* in the guest */

@@ -89,7 +89,7 @@ static uint32_t old_eip(struct task *t, const struct vcpu_exit *exit)
 	uint64_t rip = cpu_virt->get_reg(t->vcpu, REG_RIP);
 
 	if (t->source != TASK_IDT_GATE) {
-		return (uint32_t)(rip + exit->insn_len);
+		return (uint32_t)(rip + exit->task.insn_len);
 	}
 	if (event->type == EVENT_SOFT_INTERRUPT || event->type == EVENT_SOFT_EXCEPTION ||
 	        event->type == EVENT_PRIV_SOFT_EXCEPTION) {

@@ -4,10 +4,12 @@
 #include "vmm/trace.h"
 #include "vmm/hw/clock.h"
 #include "vmm/hw/page_alloc.h"
+#include "vmm/insn.h"
 #include "vmm/lib/bits.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/fmt.h"
 #include "vmm/lib/string.h"
+#include "vmm/vcpu_loop.h"
 #include "vmm/vm.h"
 
 #define WORDS (sizeof(struct trace_entry) / sizeof(uint64_t))
@@ -156,8 +158,10 @@ static void note_out(struct vcpu *vcpu, struct trace_entry *e)
 	        (exit->kind == EXIT_CR && !exit->cr.write && !exit->cr.clts && !exit->cr.lmsw) ||
 	        (exit->kind == EXIT_DR && !exit->dr.write);
 
+	uint64_t moved = cpu_virt->get_reg(vcpu, REG_RIP) - e->rip;
+
 	/* An instruction that faulted, or a vCPU that was reset, got nothing. */
-	if (!is_read || cpu_virt->get_reg(vcpu, REG_RIP) != e->rip + exit->insn_len) {
+	if (!is_read || moved == 0 || moved > INSN_MAX_LEN) {
 		return;
 	}
 	e->has_out = true;
@@ -221,6 +225,11 @@ static void trace_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc
 	}
 }
 
+static bool trace_loop(struct vcpu *vcpu, uint64_t slice_end_ns)
+{
+	return vcpu_loop(vcpu, slice_end_ns, trace_run, plain->skip_exit);
+}
+
 static int allocate(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
@@ -260,6 +269,7 @@ int trace_on(struct vm *vm, uint32_t kinds)
 		plain = cpu_virt;
 		traced = *plain;
 		traced.run = trace_run;
+		traced.loop = trace_loop;
 		__atomic_store_n(&cpu_virt, &traced, __ATOMIC_RELEASE);
 	}
 	return 0;

@@ -53,7 +53,6 @@ enum task_source { TASK_CALL, TASK_IRET, TASK_JMP, TASK_IDT_GATE };
 struct vcpu_exit {
 	enum exit_kind kind;
 	uint16_t raw_reason; /* the back end's own number, for traces */
-	uint8_t insn_len;    /* of the instruction, where an instruction caused the exit */
 	uint8_t mem_access;  /* EXIT_MEM: bits 0-2 = read, write, fetch; so that exit_record has it
 	                      */
 	union {
@@ -104,8 +103,9 @@ struct vcpu_exit {
 		} exception;
 		struct {
 			uint16_t selector;
-			uint8_t source; /* enum task_source; by a gate of the IDT: for
-			                   vcpu->pending */
+			uint8_t insn_len; /* of the instruction that switches, if one does */
+			uint8_t source;   /* enum task_source; by a gate of the IDT: for
+			                     vcpu->pending */
 		} task;
 		struct {
 			uint16_t offset; /* register offset in the APIC page */
@@ -193,6 +193,7 @@ struct vcpu {
 	uint64_t gpr[REG_GPR_COUNT]; /* (v) RSP's slot unused; offsets used by vmentry.asm: keep
 	                                first */
 	struct vcpu_exit exit;       /* (v) */
+	uint64_t host_sp; /* (v) while in the guest: the stack of the loop; vmentry.asm */
 
 	struct vm *vm;  /* (c) */
 	uint32_t index; /* (c) in vm->vcpus; also the initial APIC id */

@@ -242,8 +242,8 @@ static void dump_times(const struct vcpu *vcpu, struct out *out)
 	uint64_t host = 0, exits = 0;
 
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		exits += vcpu->stats.exits[i].count;
-		host += vcpu->stats.exits[i].ticks;
+		exits += vcpu->stats.exit_count[i];
+		host += vcpu->stats.exit_ticks[i];
 	}
 	out_print(out,
 	        "  microseconds: in the guest %llu, in the hypervisor %llu, asleep %llu; %llu "

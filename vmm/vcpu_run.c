@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The loop: serve requests, deliver events, enter, decide, act. Handlers return what they
- * want; only this file does it.
+ * Running a vCPU: requests are served here, the loop of entries and exits is vmm/vcpu_loop.h.
+ * Handlers return what they want; only these two do it.
  */
 #include "vmm/event.h"
 #include "vmm/hw/clock.h"
 #include "vmm/hw/timer.h"
 #include "vmm/pv.h"
 #include "vmm/sched.h"
-#include "vmm/vcpu.h"
 #include "vmm/vcpu_dump.h"
+#include "vmm/vcpu_loop.h"
 #include "vmm/vm.h"
 
 /* Requests that arrived since the last entry. false = leave the loop. */
@@ -72,27 +72,24 @@ static bool serve_requests(struct vcpu *vcpu)
 	return vcpu->state == VCPU_RUNNABLE && !(req & BIT64(VCPU_REQ_YIELD));
 }
 
-/* Carry out what the handler wants. false = leave the loop. */
-static bool act(struct vcpu *vcpu, enum exit_action action)
+bool vcpu_act(struct vcpu *vcpu, enum exit_action action)
 {
-	if (__builtin_expect(action == ACT_SKIP, 1)) {
-		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
-		return true;
-	}
 	switch (action) {
 	case ACT_SKIP:
+		cpu_virt->skip_exit(vcpu);
+		return true;
 	case ACT_RESUME:
 	case ACT_FAULT:
 		return true;
 	case ACT_HALT:
-		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
+		cpu_virt->skip_exit(vcpu);
 		if (!event_wakes(vcpu)) {
 			vcpu->state = VCPU_HALTED;
 			vcpu->halted_tsc = clock_tsc();
 		}
 		return vcpu->state == VCPU_RUNNABLE;
 	case ACT_YIELD:
-		cpu_virt->skip_insn(vcpu, vcpu->exit.insn_len);
+		cpu_virt->skip_exit(vcpu);
 		vcpu->yielding = sched_contended(vcpu);
 		return !vcpu->yielding;
 	case ACT_SHUTDOWN:
@@ -107,94 +104,36 @@ static bool act(struct vcpu *vcpu, enum exit_action action)
 	return true;
 }
 
-/* Something is to be done before the next entry. false = serve_requests() has to do it. */
-static __attribute__((noinline)) bool prepare(struct vcpu *vcpu)
-{
-	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &
-	        ~(VCPU_EVENT_REQUESTS | VCPU_IDLE_REQUESTS)) {
-		return false;
-	}
-	event_prepare_entry(vcpu);
-	return true;
-}
-
-/* What the loop enters the guest for at most: until a timer of this CPU or the end of the slice. */
-struct deadline {
-	uint64_t ns;
-	uint64_t tsc;
-};
-
-static void deadline_set(struct deadline *d, uint64_t ns)
-{
-	d->ns = ns;
-	d->tsc = clock_ns_to_tsc(ns);
-}
-
-/* It has passed: run what is due. false = the slice is over. */
-static bool deadline_passed(struct vcpu *vcpu, struct deadline *d, uint64_t slice_end_ns)
+bool vcpu_deadline_passed(struct vcpu *vcpu, uint64_t slice_end_ns)
 {
 	uint64_t now = clock_now();
 
 	timer_run_due(vcpu->cpu, now);
-	deadline_set(d, slice_end_ns);
 	return now < slice_end_ns;
 }
 
-/*
- * The exit path: every instruction here is paid by every exit. true = requests came and the
- * caller serves them; false = the vCPU stopped being runnable, or it is another's turn. Apart from
- * its caller, so that the compiler keeps the loop's registers to itself.
- */
-static __attribute__((noinline)) bool run_until_request(struct vcpu *vcpu, uint64_t slice_end_ns)
+enum vcpu_loop_end vcpu_prepare_entry(
+        struct vcpu *vcpu, uint64_t slice_end_ns, uint64_t deadline_tsc)
 {
-	struct deadline deadline;
-	bool go_on = true;
-
-	deadline_set(&deadline, slice_end_ns);
-	vcpu->exit_tsc = clock_tsc();
-	vcpu->exit.kind = EXIT_NONE;
-	while (go_on) {
-		uint64_t entry_tsc;
-
-		if ((__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) | vcpu->attention) != 0) {
-			/*
-			 * An event whose delivery exits each time, #AC or #DB on a stack made for
-			 * it, never lets the timer have its turn.
-			 */
-			if (vcpu->exit_tsc >= deadline.tsc &&
-			        !deadline_passed(vcpu, &deadline, slice_end_ns)) {
-				go_on = false;
-				break;
-			}
-			if (!prepare(vcpu)) {
-				break;
-			}
-		}
-		if (timer_next_deadline(vcpu->cpu) < deadline.ns) {
-			deadline_set(&deadline, timer_next_deadline(vcpu->cpu));
-		}
-
-		entry_tsc = clock_tsc();
-		vcpu->stats.exits[vcpu->exit.kind].ticks += entry_tsc - vcpu->exit_tsc;
-		cpu_virt->run(vcpu, entry_tsc, deadline.tsc);
-		vcpu->exit_tsc = clock_tsc();
-		vcpu->stats.guest_ticks += vcpu->exit_tsc - entry_tsc;
-		vcpu->stats.exits[vcpu->exit.kind].count++;
-		if (vcpu->exit.kind != EXIT_NONE) {
-			vcpu_record_exit(vcpu, vcpu->exit_tsc);
-			go_on = act(vcpu, vcpu_exit_dispatch(vcpu, &vcpu->exit));
-		} else if (vcpu->exit_tsc >= deadline.tsc) {
-			go_on = deadline_passed(vcpu, &deadline, slice_end_ns);
-		}
+	/*
+	 * An event whose delivery exits each time, #AC or #DB on a stack made for it, never lets
+	 * the timer have its turn.
+	 */
+	if (vcpu->exit_tsc >= deadline_tsc && !vcpu_deadline_passed(vcpu, slice_end_ns)) {
+		return LOOP_DONE;
 	}
-	vcpu->stats.exits[vcpu->exit.kind].ticks += clock_tsc() - vcpu->exit_tsc;
-	return go_on;
+	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &
+	        ~(VCPU_EVENT_REQUESTS | VCPU_IDLE_REQUESTS)) {
+		return LOOP_SERVE;
+	}
+	event_prepare_entry(vcpu);
+	return LOOP_GO_ON;
 }
 
 void vcpu_run(struct vcpu *vcpu, uint64_t slice_end_ns)
 {
 	__atomic_store_n(&vcpu->running, 1, __ATOMIC_SEQ_CST);
-	while (serve_requests(vcpu) && run_until_request(vcpu, slice_end_ns)) {
+	while (serve_requests(vcpu) && cpu_virt->loop(vcpu, slice_end_ns)) {
 	}
 	__atomic_store_n(&vcpu->running, 0, __ATOMIC_SEQ_CST);
 }

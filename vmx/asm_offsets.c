@@ -5,6 +5,7 @@
  * ASM_OFFSETS_CHECK, it compares what arrived there (OFFSETS_NAME) with the structures.
  */
 #include "vmm/hw/panic.h"
+#include "vmm/hw/pcpu.h"
 #include "vmm/vcpu.h"
 #include "vmx/vmcs_fields.h"
 #include "vmx/vmx_vcpu.h"
@@ -20,6 +21,10 @@
 /* vmm/hw/isr.asm pushes fifteen registers below the vector and the error code. */
 _Static_assert(offsetof(struct trap_frame, vector) == 15 * 8, "isr.asm: order of the pushes");
 _Static_assert(offsetof(struct trap_frame, rip) == 17 * 8, "isr.asm: copy of RIP");
+
+/* vmentry.asm pushes the registers where they belong, the highest first. */
+_Static_assert(offsetof(struct vcpu, gpr) == 0, "where the pushes end is the vCPU");
+_Static_assert(REG_RAX == 0 && REG_RSP == 4 && REG_R15 == 15, "vmentry.asm: order of the pushes");
 
 void asm_offsets(void);
 
@@ -40,6 +45,8 @@ void asm_offsets(void)
 	OFFSET(VCPU_GPR_R13, struct vcpu, gpr[REG_R13]);
 	OFFSET(VCPU_GPR_R14, struct vcpu, gpr[REG_R14]);
 	OFFSET(VCPU_GPR_R15, struct vcpu, gpr[REG_R15]);
-	OFFSET(VMX_HOST_RSP, struct vmx_vcpu, host_rsp);
-	VALUE(HOST_RSP_FIELD, VMCS_HOST_RSP);
+	OFFSET(VCPU_HOST_SP, struct vcpu, host_sp);
+	OFFSET(VCPU_VIRT, struct vcpu, virt);
+	OFFSET(VMX_LAUNCHED, struct vmx_vcpu, launched);
+	OFFSET(PCPU_LOADED, struct pcpu, loaded);
 }

@@ -11,59 +11,77 @@
 #define INTR_INFO_VALID BIT(31)
 #define REASON_MACHINE_CHECK 41U
 
+/* What our controls do not allow, or an entry that failed, which has bit 31 set. */
+static __attribute__((noinline)) void unexpected(struct vcpu *vcpu)
+{
+	if (vmcs_read(VMCS_EXIT_REASON) == (EXIT_REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
+		panic("machine check while vm %s was entered", vcpu->vm->config->name);
+	}
+	vcpu->exit.kind = EXIT_FAILED;
+}
+
 const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT] = {
-        [0] = {"exception or NMI", vmx_exit_event, EXIT_NONE},
-        [1] = {"external interrupt", vmx_exit_ext_intr, EXIT_NONE},
-        [2] = {"triple fault", vmx_exit_plain, EXIT_TRIPLE_FAULT},
-        [3] = {"INIT signal", vmx_exit_plain, EXIT_SIGNAL},
-        [4] = {"start-up IPI", vmx_exit_plain, EXIT_SIGNAL},
-        [7] = {"interrupt window", vmx_exit_plain, EXIT_NONE},
-        [8] = {"NMI window", vmx_exit_plain, EXIT_NONE},
-        [9] = {"task switch", vmx_exit_task_switch, EXIT_TASK_SWITCH},
-        [10] = {"CPUID", vmx_exit_insn_regs, EXIT_CPUID},
-        [11] = {"GETSEC", vmx_exit_plain, EXIT_UNDEFINED},
-        [12] = {"HLT", vmx_exit_insn, EXIT_HLT},
-        [13] = {"INVD", vmx_exit_insn, EXIT_CACHE},
-        [14] = {"INVLPG", vmx_exit_plain, EXIT_PRIVILEGED},
-        [15] = {"RDPMC", vmx_exit_plain, EXIT_PRIVILEGED},
-        [17] = {"RSM", vmx_exit_plain, EXIT_UNDEFINED},
-        [18] = {"VMCALL", vmx_exit_vmcall, EXIT_HYPERCALL},
-        [19] = {"VMCLEAR", vmx_exit_plain, EXIT_UNDEFINED},
-        [20] = {"VMLAUNCH", vmx_exit_plain, EXIT_UNDEFINED},
-        [21] = {"VMPTRLD", vmx_exit_plain, EXIT_UNDEFINED},
-        [22] = {"VMPTRST", vmx_exit_plain, EXIT_UNDEFINED},
-        [23] = {"VMREAD", vmx_exit_plain, EXIT_UNDEFINED},
-        [24] = {"VMRESUME", vmx_exit_plain, EXIT_UNDEFINED},
-        [25] = {"VMWRITE", vmx_exit_plain, EXIT_UNDEFINED},
-        [26] = {"VMXOFF", vmx_exit_plain, EXIT_UNDEFINED},
-        [27] = {"VMXON", vmx_exit_plain, EXIT_UNDEFINED},
-        [28] = {"control-register access", vmx_exit_cr, EXIT_CR},
-        [29] = {"MOV DR", vmx_exit_dr, EXIT_DR},
-        [30] = {"I/O instruction", vmx_exit_io, EXIT_IO},
-        [31] = {"RDMSR", vmx_exit_insn_regs, EXIT_RDMSR},
-        [32] = {"WRMSR", vmx_exit_insn_regs, EXIT_WRMSR},
-        [36] = {"MWAIT", vmx_exit_plain, EXIT_MWAIT},
-        [39] = {"MONITOR", vmx_exit_plain, EXIT_MWAIT},
-        [40] = {"PAUSE", vmx_exit_insn, EXIT_PAUSE},
-        [43] = {"TPR below threshold", vmx_exit_plain, EXIT_TPR_BELOW},
-        [44] = {"APIC access", vmx_exit_apic_access, EXIT_MEM},
-        [45] = {"virtualized EOI", vmx_exit_eoi, EXIT_EOI},
-        [48] = {"EPT violation", vmx_exit_ept_violation, EXIT_MEM},
-        [49] = {"EPT misconfiguration", vmx_exit_ept_misconfig, EXIT_FAILED},
-        [50] = {"INVEPT", vmx_exit_plain, EXIT_UNDEFINED},
-        [51] = {"RDTSCP", vmx_exit_plain, EXIT_UNDEFINED},
-        [52] = {"preemption timer", vmx_exit_plain, EXIT_NONE},
-        [53] = {"INVVPID", vmx_exit_plain, EXIT_UNDEFINED},
-        [54] = {"WBINVD", vmx_exit_insn, EXIT_CACHE},
-        [55] = {"XSETBV", vmx_exit_insn_regs, EXIT_XSETBV},
-        [56] = {"APIC write", vmx_exit_apic_write, EXIT_APIC_WRITE},
-        [58] = {"INVPCID", vmx_exit_plain, EXIT_UNDEFINED},
-        [59] = {"VMFUNC", vmx_exit_plain, EXIT_UNDEFINED},
-        [60] = {"ENCLS", vmx_exit_plain, EXIT_UNDEFINED},
-        [63] = {"XSAVES", vmx_exit_plain, EXIT_UNDEFINED},
-        [64] = {"XRSTORS", vmx_exit_plain, EXIT_UNDEFINED},
-        [76] = {"SEAMCALL", vmx_exit_plain, EXIT_UNDEFINED},
-        [77] = {"TDCALL", vmx_exit_plain, EXIT_UNDEFINED},
+        [0] = {vmx_exit_event, EXIT_NONE, "exception or NMI"},
+        [1] = {vmx_exit_ext_intr, EXIT_NONE, "external interrupt"},
+        [2] = {vmx_exit_plain, EXIT_TRIPLE_FAULT, "triple fault"},
+        [3] = {vmx_exit_plain, EXIT_SIGNAL, "INIT signal"},
+        [4] = {vmx_exit_plain, EXIT_SIGNAL, "start-up IPI"},
+        [5 ... 6] = {unexpected, EXIT_FAILED, NULL},
+        [7] = {vmx_exit_plain, EXIT_NONE, "interrupt window"},
+        [8] = {vmx_exit_plain, EXIT_NONE, "NMI window"},
+        [9] = {vmx_exit_task_switch, EXIT_TASK_SWITCH, "task switch"},
+        [10] = {vmx_exit_regs, EXIT_CPUID, "CPUID"},
+        [11] = {vmx_exit_plain, EXIT_UNDEFINED, "GETSEC"},
+        [12] = {vmx_exit_plain, EXIT_HLT, "HLT"},
+        [13] = {vmx_exit_plain, EXIT_CACHE, "INVD"},
+        [14] = {vmx_exit_plain, EXIT_PRIVILEGED, "INVLPG"},
+        [15] = {vmx_exit_plain, EXIT_PRIVILEGED, "RDPMC"},
+        [16] = {unexpected, EXIT_FAILED, NULL},
+        [17] = {vmx_exit_plain, EXIT_UNDEFINED, "RSM"},
+        [18] = {vmx_exit_vmcall, EXIT_HYPERCALL, "VMCALL"},
+        [19] = {vmx_exit_plain, EXIT_UNDEFINED, "VMCLEAR"},
+        [20] = {vmx_exit_plain, EXIT_UNDEFINED, "VMLAUNCH"},
+        [21] = {vmx_exit_plain, EXIT_UNDEFINED, "VMPTRLD"},
+        [22] = {vmx_exit_plain, EXIT_UNDEFINED, "VMPTRST"},
+        [23] = {vmx_exit_plain, EXIT_UNDEFINED, "VMREAD"},
+        [24] = {vmx_exit_plain, EXIT_UNDEFINED, "VMRESUME"},
+        [25] = {vmx_exit_plain, EXIT_UNDEFINED, "VMWRITE"},
+        [26] = {vmx_exit_plain, EXIT_UNDEFINED, "VMXOFF"},
+        [27] = {vmx_exit_plain, EXIT_UNDEFINED, "VMXON"},
+        [28] = {vmx_exit_cr, EXIT_CR, "control-register access"},
+        [29] = {vmx_exit_dr, EXIT_DR, "MOV DR"},
+        [30] = {vmx_exit_io, EXIT_IO, "I/O instruction"},
+        [31] = {vmx_exit_regs, EXIT_RDMSR, "RDMSR"},
+        [32] = {vmx_exit_regs, EXIT_WRMSR, "WRMSR"},
+        [33 ... 35] = {unexpected, EXIT_FAILED, NULL},
+        [36] = {vmx_exit_plain, EXIT_MWAIT, "MWAIT"},
+        [37 ... 38] = {unexpected, EXIT_FAILED, NULL},
+        [39] = {vmx_exit_plain, EXIT_MWAIT, "MONITOR"},
+        [40] = {vmx_exit_plain, EXIT_PAUSE, "PAUSE"},
+        [41 ... 42] = {unexpected, EXIT_FAILED, NULL},
+        [43] = {vmx_exit_plain, EXIT_TPR_BELOW, "TPR below threshold"},
+        [44] = {vmx_exit_apic_access, EXIT_MEM, "APIC access"},
+        [45] = {vmx_exit_eoi, EXIT_EOI, "virtualized EOI"},
+        [46 ... 47] = {unexpected, EXIT_FAILED, NULL},
+        [48] = {vmx_exit_ept_violation, EXIT_MEM, "EPT violation"},
+        [49] = {vmx_exit_ept_misconfig, EXIT_FAILED, "EPT misconfiguration"},
+        [50] = {vmx_exit_plain, EXIT_UNDEFINED, "INVEPT"},
+        [51] = {vmx_exit_plain, EXIT_UNDEFINED, "RDTSCP"},
+        [52] = {vmx_exit_plain, EXIT_NONE, "preemption timer"},
+        [53] = {vmx_exit_plain, EXIT_UNDEFINED, "INVVPID"},
+        [54] = {vmx_exit_plain, EXIT_CACHE, "WBINVD"},
+        [55] = {vmx_exit_regs, EXIT_XSETBV, "XSETBV"},
+        [56] = {vmx_exit_apic_write, EXIT_APIC_WRITE, "APIC write"},
+        [57] = {unexpected, EXIT_FAILED, NULL},
+        [58] = {vmx_exit_plain, EXIT_UNDEFINED, "INVPCID"},
+        [59] = {vmx_exit_plain, EXIT_UNDEFINED, "VMFUNC"},
+        [60] = {vmx_exit_plain, EXIT_UNDEFINED, "ENCLS"},
+        [61 ... 62] = {unexpected, EXIT_FAILED, NULL},
+        [63] = {vmx_exit_plain, EXIT_UNDEFINED, "XSAVES"},
+        [64] = {vmx_exit_plain, EXIT_UNDEFINED, "XRSTORS"},
+        [65 ... 75] = {unexpected, EXIT_FAILED, NULL},
+        [76] = {vmx_exit_plain, EXIT_UNDEFINED, "SEAMCALL"},
+        [77] = {vmx_exit_plain, EXIT_UNDEFINED, "TDCALL"},
 };
 
 void vmx_exit_plain(struct vcpu *vcpu)
@@ -71,14 +89,8 @@ void vmx_exit_plain(struct vcpu *vcpu)
 	(void)vcpu;
 }
 
-void vmx_exit_insn(struct vcpu *vcpu)
+void vmx_exit_regs(struct vcpu *vcpu)
 {
-	vcpu->exit.insn_len = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LEN);
-}
-
-void vmx_exit_insn_regs(struct vcpu *vcpu)
-{
-	vmx_exit_insn(vcpu);
 	vcpu->exit.regs.eax = (uint32_t)vcpu->gpr[REG_RAX];
 	vcpu->exit.regs.ecx = (uint32_t)vcpu->gpr[REG_RCX];
 }
@@ -91,7 +103,7 @@ void vmx_exit_vmcall(struct vcpu *vcpu)
 {
 	uint64_t rights = vmcs_read(VMCS_GUEST_CS_RIGHTS) & vmx_vcpu(vcpu)->kernel64_mask;
 
-	vmx_exit_insn_regs(vcpu);
+	vmx_exit_regs(vcpu);
 	vcpu->exit.regs.kernel64 = rights == SEG_ATTR_L;
 }
 
@@ -102,15 +114,6 @@ void vmx_exit_vectoring(struct vcpu *vcpu)
 	if (vectoring & INTR_INFO_VALID) {
 		vmx_requeue_vectoring(vcpu, vectoring);
 	}
-}
-
-/* Out of the common path's way: no row, or an entry that failed, which has bit 31 set. */
-static __attribute__((noinline)) void unexpected(struct vcpu *vcpu)
-{
-	if (vmcs_read(VMCS_EXIT_REASON) == (EXIT_REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
-		panic("machine check while vm %s was entered", vcpu->vm->config->name);
-	}
-	vcpu->exit.kind = EXIT_FAILED;
 }
 
 void vmx_exited(struct vcpu *vcpu)
@@ -124,10 +127,6 @@ void vmx_exited(struct vcpu *vcpu)
 		return;
 	}
 	row = &vmx_exit_rows[reason];
-	if (__builtin_expect(row->decode == NULL, 0)) {
-		unexpected(vcpu);
-		return;
-	}
 	vcpu->exit.kind = (enum exit_kind)row->kind;
 	row->decode(vcpu);
 }
@@ -137,5 +136,5 @@ void vmx_entry_failed(struct vcpu *vcpu)
 	vcpu->exit.kind = EXIT_FAILED;
 	vcpu->exit.raw_reason = 0xffff;
 	/* A VMLAUNCH that was refused is none. */
-	vmx_vcpu(vcpu)->host_rsp = 0;
+	vmx_vcpu(vcpu)->launched = false;
 }

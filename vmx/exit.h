@@ -12,22 +12,20 @@
 #define EXIT_REASON_ENTRY_FAILED BIT(31)
 
 struct exit_row {
-	const char *name;
 	/*
-	 * Reads the fields this exit needs and no others: a nested host charges for each VMREAD.
-	 * NULL = the reason cannot happen with our controls: kills the VM.
+	 * Reads the fields this exit needs and no others: a nested host charges for each VMREAD. Of
+	 * a reason that cannot happen with our controls, kills the VM.
 	 */
 	void (*decode)(struct vcpu *vcpu);
-	uint32_t kind; /* enum exit_kind, before decode has its say */
+	uint32_t kind;    /* enum exit_kind, before decode has its say */
+	const char *name; /* NULL = cannot happen */
 };
 
 extern const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT];
 
 /* --- decoders, one file a family --- */
 void vmx_exit_plain(struct vcpu *vcpu); /* the kind says it all */
-void vmx_exit_insn(struct vcpu *vcpu);  /* an instruction, to be skipped by its length */
-/* The same, with EAX and ECX. */
-void vmx_exit_insn_regs(struct vcpu *vcpu);
+void vmx_exit_regs(struct vcpu *vcpu);  /* EAX and ECX */
 void vmx_exit_vmcall(struct vcpu *vcpu);
 /* For exits that may have broken off an event's delivery: it goes back to vcpu->pending. */
 void vmx_exit_vectoring(struct vcpu *vcpu);

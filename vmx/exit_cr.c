@@ -15,7 +15,6 @@ void vmx_exit_cr(struct vcpu *vcpu)
 	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	enum cr_access access = (qual >> 4) & 3U;
 
-	vmx_exit_insn(vcpu);
 	exit->cr.cr = (uint8_t)(qual & 0xfU);
 	exit->cr.reg = (uint8_t)((qual >> 8) & 0xfU);
 	exit->cr.write = access != CR_MOV_FROM;
@@ -29,7 +28,6 @@ void vmx_exit_dr(struct vcpu *vcpu)
 	struct vcpu_exit *exit = &vcpu->exit;
 	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
-	vmx_exit_insn(vcpu);
 	exit->dr.dr = (uint8_t)(qual & 7U);
 	exit->dr.write = !(qual & BIT(4));
 	exit->dr.reg = (uint8_t)((qual >> 8) & 0xfU);

@@ -63,8 +63,8 @@ void vmx_exit_task_switch(struct vcpu *vcpu)
 {
 	uint64_t qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
-	vmx_exit_insn(vcpu);
 	vmx_exit_vectoring(vcpu);
+	vcpu->exit.task.insn_len = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LEN);
 	vcpu->exit.task.selector = (uint16_t)qual;
 	vcpu->exit.task.source = (uint8_t)((qual >> 30) & 3U);
 }

@@ -16,7 +16,6 @@ void vmx_exit_io(struct vcpu *vcpu)
 	struct vcpu_exit *exit = &vcpu->exit;
 	uint32_t qual = (uint32_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
 
-	vmx_exit_insn(vcpu);
 	exit->io.port = (uint16_t)(qual >> 16);
 	exit->io.width = (uint8_t)((qual & QUAL_WIDTH) + 1);
 	exit->io.flags = (uint8_t)(qual >> QUAL_FLAGS_SHIFT & QUAL_FLAGS);

@@ -99,7 +99,7 @@ static void setup_optional(struct vcpu *vcpu)
 	}
 }
 
-static void setup_host(void)
+static void setup_host(struct vcpu *vcpu)
 {
 	/* Selectors of vmm/hw/trap_hw.c; data segments are null in 64-bit mode. */
 	vmcs_write(VMCS_HOST_CS_SELECTOR, HOST_CS);
@@ -121,6 +121,7 @@ static void setup_host(void)
 	vmcs_write(VMCS_HOST_SYSENTER_EIP, 0);
 	vmcs_write(VMCS_HOST_FS_BASE, 0);
 	vmcs_write(VMCS_HOST_RIP, (uintptr_t)vmx_exit_entry);
+	vmcs_write(VMCS_HOST_RSP, (uintptr_t)&vcpu->gpr[REG_GPR_COUNT]);
 }
 
 void vmcs_set_host_cpu(struct pcpu *cpu)
@@ -135,7 +136,7 @@ void vmcs_setup(struct vcpu *vcpu)
 {
 	setup_controls(vcpu);
 	setup_optional(vcpu);
-	setup_host();
+	setup_host(vcpu);
 	vmcs_write(VMCS_LINK_POINTER, NO_LINK);
 	vmcs_write(VMCS_GUEST_DEBUGCTL, 0);
 	vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);

@@ -3,12 +3,14 @@
 ; Enter the guest and come back. No policy here.
 ; Specs: [SDM3] "VM Entries", "VM Exits", "Loading Host State".
 ;
-; void vmx_enter(struct vcpu *vcpu, struct vmx_vcpu *v)
-;   in:   RDI = vcpu (VCPU_GPR_* offsets from build/offsets.inc), RSI = v
-;   out:  by a jump to vmx_exited(vcpu) after a VM exit, guest registers stored, or to
-;         vmx_entry_failed(vcpu): both return to vmx_enter's caller.
-;   v->host_rsp: what HOST_RSP in the VMCS holds; 0 = VMLAUNCH has to be done first. The stack at
-;   the entry is the stack at the exit, and hardly ever moves.
+;   vmx_enter_guest
+;     in:   RDI = vcpu (VCPU_* offsets from build/offsets.inc)
+;     out:  by a jump to vmx_exited(vcpu) after a VM exit, guest registers stored, or to
+;           vmx_entry_failed(vcpu): both return to vmx_enter_guest's caller. RBP is kept, and no
+;           other register.
+;
+; At the exit, RSP is what HOST_RSP says: the end of vcpu->gpr. So pushing the registers stores
+; them. Nothing else may use that stack: interrupts are off, NMI and #MC have their own.
 
 %include "offsets.inc"
 
@@ -18,7 +20,7 @@ section .text
 
 extern vmx_exited
 extern vmx_entry_failed
-global vmx_enter
+global vmx_enter_guest
 global vmx_exit_entry
 
 %macro LOAD_GUEST 0
@@ -39,61 +41,42 @@ global vmx_exit_entry
 	mov	rdi, [rdi + VCPU_GPR_RDI]
 %endmacro
 
-%macro RETURN_TO 1
-	add	rsp, 8
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
-	jmp	%1
-%endmacro
-
-vmx_enter:
+vmx_enter_guest:
 	push	rbp
-	push	rbx
-	push	r12
-	push	r13
-	push	r14
-	push	r15
-	push	rdi			; the exit finds the vCPU here
-	cmp	rsp, [rsi + VMX_HOST_RSP]
-	jne	.elsewhere
-.resume:
+	mov	[rdi + VCPU_HOST_SP], rsp
 	LOAD_GUEST
 	vmresume
-.failed:
-	pop	rdi
-	push	rdi
-	RETURN_TO vmx_entry_failed
-.elsewhere:
-	mov	rax, rsp
-	xchg	rax, [rsi + VMX_HOST_RSP]
-	mov	ecx, HOST_RSP_FIELD
-	vmwrite	rcx, rsp
-	test	rax, rax
-	jnz	.resume
+	; Refused, which is right for a VMCS that was not launched yet.
+	mov	rdi, [gs:PCPU_LOADED]
+	mov	rsi, [rdi + VCPU_VIRT]
+	cmp	byte [rsi + VMX_LAUNCHED], 0
+	jne	.failed
+	mov	byte [rsi + VMX_LAUNCHED], 1
 	LOAD_GUEST
 	vmlaunch
-	jmp	.failed
+	mov	rdi, [gs:PCPU_LOADED]
+.failed:
+	pop	rbp
+	jmp	vmx_entry_failed
 
 vmx_exit_entry:
-	push	rdi			; guest's RDI
-	mov	rdi, [rsp + 8]		; the vCPU, pushed at the entry
-	mov	[rdi + VCPU_GPR_RAX], rax
-	mov	[rdi + VCPU_GPR_RCX], rcx
-	mov	[rdi + VCPU_GPR_RDX], rdx
-	mov	[rdi + VCPU_GPR_RBX], rbx
-	mov	[rdi + VCPU_GPR_RBP], rbp
-	mov	[rdi + VCPU_GPR_RSI], rsi
-	mov	[rdi + VCPU_GPR_R8], r8
-	mov	[rdi + VCPU_GPR_R9], r9
-	mov	[rdi + VCPU_GPR_R10], r10
-	mov	[rdi + VCPU_GPR_R11], r11
-	mov	[rdi + VCPU_GPR_R12], r12
-	mov	[rdi + VCPU_GPR_R13], r13
-	mov	[rdi + VCPU_GPR_R14], r14
-	mov	[rdi + VCPU_GPR_R15], r15
-	pop	qword [rdi + VCPU_GPR_RDI]
-	RETURN_TO vmx_exited
+	push	r15
+	push	r14
+	push	r13
+	push	r12
+	push	r11
+	push	r10
+	push	r9
+	push	r8
+	push	rdi
+	push	rsi
+	push	rbp
+	sub	rsp, 8			; RSP is in the VMCS
+	push	rbx
+	push	rdx
+	push	rcx
+	push	rax
+	mov	rdi, rsp
+	mov	rsp, [rdi + VCPU_HOST_SP]
+	pop	rbp
+	jmp	vmx_exited

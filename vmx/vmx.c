@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The VT-x back end: its operations, and the way into a guest and out.
- * Specs: [SDM3] "Introduction to Virtual-Machine Extensions", "VM Entries".
+ * The VT-x back end: its operations, and what it keeps of CPUs, VMs and vCPUs.
+ * Specs: [SDM3] "Introduction to Virtual-Machine Extensions".
  */
 #include "vmm/cpuid_policy.h"
-#include "vmm/hw/apic_hw.h"
-#include "vmm/hw/clock.h"
 #include "vmm/hw/cpu_hw.h"
 #include "vmm/hw/page_alloc.h"
 #include "vmm/hw/pcpu.h"
@@ -18,7 +16,6 @@
 
 #define FEATURE_CONTROL_LOCK BIT64(0)
 #define FEATURE_CONTROL_VMX BIT64(2)
-#define TIMER_MAX 0xffffffffULL
 #define NO_CPU (~0U)
 /*
  * A and B, and one that nobody should look at: for the last eight ports Bochs 2.7 reads two bytes
@@ -225,36 +222,7 @@ static void op_vcpu_release(struct vcpu *vcpu)
 	struct vmx_vcpu *v = vmx_vcpu(vcpu);
 
 	BUG_ON(!vmcs_clear(v->vmcs));
-	v->host_rsp = 0;
-}
-
-/* Ticks of the preemption timer until the deadline; 0 when it has passed. */
-static uint64_t timer_ticks(uint64_t now_tsc, uint64_t deadline_tsc)
-{
-	uint64_t ticks;
-
-	if (deadline_tsc <= now_tsc) {
-		return 0;
-	}
-	ticks = (deadline_tsc - now_tsc) >> vmx_caps.timer_shift;
-	return ticks < TIMER_MAX ? ticks : TIMER_MAX;
-}
-
-/* Apart: with the preemption timer, op_run() needs no stack. */
-static __attribute__((noinline)) void run_by_apic_timer(struct vcpu *vcpu, uint64_t deadline_tsc)
-{
-	apic_timer_set(deadline_tsc);
-	vmx_enter(vcpu, vmx_vcpu(vcpu));
-}
-
-static void op_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
-{
-	if (!(vmx_caps.granted & BIT(VMX_OPT_TIMER))) {
-		run_by_apic_timer(vcpu, deadline_tsc);
-		return;
-	}
-	vmcs_write(VMCS_PREEMPTION_TIMER, timer_ticks(now_tsc, deadline_tsc));
-	vmx_enter(vcpu, vmx_vcpu(vcpu));
+	v->launched = false;
 }
 
 static void op_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
@@ -278,7 +246,8 @@ const struct cpu_virt_ops vmx_ops = {
         .vcpu_load = op_vcpu_load,
         .vcpu_put = op_vcpu_put,
         .vcpu_release = op_vcpu_release,
-        .run = op_run,
+        .run = vmx_run,
+        .loop = vmx_loop,
         .get_reg = vmx_get_reg,
         .set_reg = vmx_set_reg,
         .get_seg = vmx_get_seg,
@@ -288,6 +257,7 @@ const struct cpu_virt_ops vmx_ops = {
         .get_fetch = vmx_get_fetch,
         .set_pdptes = vmx_set_pdptes,
         .skip_insn = vmx_skip_insn,
+        .skip_exit = vmx_skip_exit,
         .pend_debug = vmx_pend_debug,
         .in_intr_shadow = vmx_in_intr_shadow,
         .nmi_blocked = vmx_nmi_blocked,

@@ -93,3 +93,16 @@ void vmx_invvpid(enum invalidate_type type, uint16_t vpid)
 	                 : "memory");
 	BUG_ON(failed);
 }
+
+/*
+ * Afterwards no register is what it was: the compiler keeps what it needs on the stack, and only
+ * that. RBP it does not give away: vmx_enter_guest() does.
+ */
+void vmx_enter(struct vcpu *vcpu)
+{
+	__asm__ volatile("call vmx_enter_guest"
+	                 : "+D"(vcpu)
+	                 :
+	                 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
+	                 "r13", "r14", "r15", "cc", "memory");
+}

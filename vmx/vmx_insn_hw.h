@@ -11,7 +11,6 @@
 #include "vmx/vmcs_fields.h"
 
 struct vcpu;
-struct vmx_vcpu;
 
 uint64_t vmcs_read(enum vmcs_field field);
 void vmcs_write(enum vmcs_field field, uint64_t value);
@@ -29,10 +28,10 @@ void vmx_invept(enum invalidate_type type, uint64_t eptp);
 void vmx_invvpid(enum invalidate_type type, uint16_t vpid);
 
 /*
- * vmentry.asm: load the general registers from vcpu->gpr, enter, and store them back at the exit.
+ * Load the general registers from vcpu->gpr, enter, and store them back at the exit (vmentry.asm).
  * Ends in vmx_exited(), or in vmx_entry_failed() when the instruction failed (VMfail).
  */
-void vmx_enter(struct vcpu *vcpu, struct vmx_vcpu *v);
+void vmx_enter(struct vcpu *vcpu);
 /* exit.c: fill vcpu->exit as the row of the exit reason says. */
 void vmx_exited(struct vcpu *vcpu);
 void vmx_entry_failed(struct vcpu *vcpu);

@@ -225,8 +225,11 @@ static bool in_64bit_segment(void)
 }
 
 /* The shadow of STI or MOV SS ends, RF too, and TF traps. */
-static __attribute__((noinline)) void skip_flags(unsigned len, uint64_t blocking, uint64_t rflags)
+static __attribute__((noinline)) void skip_flags(bool repeats)
 {
+	uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+	uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
 	if (blocking & BLOCKING_STI_MOV_SS) {
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~BLOCKING_STI_MOV_SS);
 	}
@@ -235,27 +238,38 @@ static __attribute__((noinline)) void skip_flags(unsigned len, uint64_t blocking
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
 		        vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 	}
-	/* RF lasts for one instruction; between iterations of a repeated one (len 0) it stays. */
-	if ((rflags & RFLAGS_RF) && len != 0) {
+	/* RF lasts for one instruction; between iterations of a repeated one it stays. */
+	if ((rflags & RFLAGS_RF) && !repeats) {
 		vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~(uint64_t)RFLAGS_RF);
 	}
 }
 
-void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
+static inline void skip(uint64_t len)
 {
 	uint64_t next = vmcs_read(VMCS_GUEST_RIP) + len;
-	uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-	uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 
-	(void)vcpu;
 	/* Outside 64-bit code the instruction pointer wraps at 32 bits. */
 	if (__builtin_expect((uint32_t)next < len, 0) && !(in_ia32e_mode() && in_64bit_segment())) {
 		next = (uint32_t)next;
 	}
 	vmcs_write(VMCS_GUEST_RIP, next);
-	if ((blocking & BLOCKING_STI_MOV_SS) | (rflags & (RFLAGS_TF | RFLAGS_RF))) {
-		skip_flags(len, blocking, rflags);
+	if (__builtin_expect((vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_STI_MOV_SS) |
+	                             (vmcs_read(VMCS_GUEST_RFLAGS) & (RFLAGS_TF | RFLAGS_RF)),
+	            0)) {
+		skip_flags(len == 0);
 	}
+}
+
+void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
+{
+	(void)vcpu;
+	skip(len);
+}
+
+void vmx_skip_exit(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	skip(vmcs_read(VMCS_EXIT_INSN_LEN));
 }
 
 void vmx_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits)

@@ -30,7 +30,7 @@ struct vmx_vcpu {
 	uint8_t *msr_bitmap;  /* (c) one page */
 	uint8_t *fpu;         /* (c) XSAVE area, one page */
 	uint32_t cpu;         /* (v) where the VMCS's host state is valid; ~0 = nowhere */
-	uint64_t host_rsp;    /* (v) HOST_RSP in the VMCS; 0 = no VMLAUNCH since the last VMCLEAR */
+	bool launched;        /* (v) VMLAUNCH was done since the last VMCLEAR */
 	uint32_t proc, proc2; /* (v) control words now in the VMCS */
 	uint64_t cr0_shadow, cr4_shadow; /* (v) as in the VMCS: the processor only reads them */
 	uint32_t modes;                  /* (v) how often CR0, CR4 or EFER were set */
@@ -85,6 +85,10 @@ void vmcs_setup(struct vcpu *vcpu);
 /* Host state that differs between CPUs; at each load on another CPU. */
 void vmcs_set_host_cpu(struct pcpu *cpu);
 
+/* --- vmx_run.c --- */
+void vmx_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+bool vmx_loop(struct vcpu *vcpu, uint64_t slice_end_ns);
+
 /* --- vmx_regs.c --- */
 void vmx_reset_regs(struct vcpu *vcpu);
 uint64_t vmx_get_reg(struct vcpu *vcpu, enum vcpu_reg reg);
@@ -96,6 +100,7 @@ void vmx_set_table(struct vcpu *vcpu, bool idt, const struct desc_table *in);
 void vmx_get_fetch(struct vcpu *vcpu, struct fetch_context *out);
 void vmx_set_pdptes(struct vcpu *vcpu, const uint64_t pdpte[4]);
 void vmx_skip_insn(struct vcpu *vcpu, unsigned len);
+void vmx_skip_exit(struct vcpu *vcpu);
 void vmx_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits);
 /* CR0 and CR4 bits the guest may change without an exit. */
 uint64_t vmx_cr0_guest_owned(void);

@@ -134,13 +134,14 @@ static void run_out_the_timer(void)
 	fake_vmcs[VMCS_EXIT_REASON] = 52;
 }
 
-void vmx_enter(struct vcpu *vcpu, struct vmx_vcpu *v)
+void vmx_enter(struct vcpu *vcpu)
 {
 	const struct fake_exit *e = script;
+	struct vmx_vcpu *v = vmx_vcpu(vcpu);
 
 	fake_vmx.entries++;
-	fake_vmx.resumes += v->host_rsp != 0;
-	v->host_rsp = 1;
+	fake_vmx.resumes += v->launched;
+	v->launched = true;
 	fake_vmx.last_inject = (uint32_t)fake_vmcs[VMCS_ENTRY_INTR_INFO];
 	if (script_left == 0) {
 		fake_vmcs[VMCS_ENTRY_INTR_INFO] &= ~BIT64(31);

@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	calls = 0;
 	if (in.pio & 1) {
-		exit = (struct vcpu_exit){.kind = EXIT_IO, .insn_len = 1};
+		exit = (struct vcpu_exit){.kind = EXIT_IO};
 		exit.io.port = (uint16_t)in.gpa_low;
 		exit.io.width = (uint8_t)(1U << (in.pio >> 1) % 3);
 		exit.io.in = (in.flags & 1) != 0;

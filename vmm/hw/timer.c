@@ -2,6 +2,7 @@
 // Per-CPU queues of one-shot timers, sorted by deadline.
 // Specs: none (contract in timer.h).
 #include "vmm/hw/timer.h"
+#include "vmm/hw/clock.h"
 #include "vmm/lib/bug.h"
 #include "vmm/lib/limits.h"
 #include "vmm/lib/spinlock.h"
@@ -14,13 +15,27 @@ static struct timer_queue {
 	struct spinlock lock;
 	struct timer *head, *tail; /* [lock] */
 	uint64_t not_first;        /* [a] ~deadline of the head, so that a zeroed queue is empty */
+	uint64_t limit_ns;         /* [lock] timer_watch() */
+	uint64_t watched_ns;       /* [lock] the head's deadline or the limit, what comes first */
+	uint64_t watched_tsc;      /* [a] the same by the TSC */
 } queues[MAX_CPUS];
+
+static void publish_watched(struct timer_queue *q, uint64_t first)
+{
+	uint64_t ns = first < q->limit_ns ? first : q->limit_ns;
+
+	if (ns != q->watched_ns) {
+		q->watched_ns = ns;
+		__atomic_store_n(&q->watched_tsc, clock_ns_to_tsc(ns), __ATOMIC_RELAXED);
+	}
+}
 
 static void publish_first(struct timer_queue *q)
 {
 	uint64_t first = q->head ? q->head->deadline_ns : TIMER_NEVER;
 
 	__atomic_store_n(&q->not_first, ~first, __ATOMIC_RELEASE);
+	publish_watched(q, first);
 }
 
 static void unlink_locked(struct timer_queue *q, struct timer *t)
@@ -111,6 +126,17 @@ void timer_arm(struct timer *t, uint32_t cpu, uint64_t deadline_ns)
 uint64_t timer_next_deadline(uint32_t cpu)
 {
 	return ~__atomic_load_n(&queues[cpu].not_first, __ATOMIC_ACQUIRE);
+}
+
+const uint64_t *timer_watch(uint32_t cpu, uint64_t limit_ns)
+{
+	struct timer_queue *q = &queues[cpu];
+
+	spin_lock(&q->lock);
+	q->limit_ns = limit_ns;
+	publish_watched(q, ~q->not_first);
+	spin_unlock(&q->lock);
+	return &q->watched_tsc;
 }
 
 void timer_run_due(uint32_t cpu, uint64_t now_ns)

@@ -35,6 +35,11 @@ void timer_cancel(struct timer *t);
 /* For the CPU's loop: the earliest deadline (TIMER_NEVER = none); and run what is due. */
 uint64_t timer_next_deadline(uint32_t cpu);
 void timer_run_due(uint32_t cpu, uint64_t now_ns);
+/*
+ * The same deadline for a loop that looks again and again: where its TSC stands, or that of
+ * limit_ns if it comes first. It follows the queue until the next call.
+ */
+const uint64_t *timer_watch(uint32_t cpu, uint64_t limit_ns);
 
 /* Link-time: make that CPU look at its queue (vmm/hw/apic_hw.c; tests/fake). */
 void pcpu_kick(uint32_t cpu);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loop of a running vCPU: deliver events, enter, decide, act. Every exit pays for every
+ * instruction here, so a back end compiles it with its own functions in it (cpu_virt_ops.loop), and
+ * no call but the exit's handler is indirect. What is not common is in vmm/vcpu_run.c.
+ */
+#ifndef VMM_VCPU_LOOP_H
+#define VMM_VCPU_LOOP_H
+
+#include "vmm/hw/clock.h"
+#include "vmm/hw/timer.h"
+#include "vmm/vcpu.h"
+
+/* cpu_virt_ops.run and skip_exit. */
+typedef void vcpu_run_fn(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+typedef void vcpu_skip_fn(struct vcpu *vcpu);
+
+/* --- vcpu_run.c --- */
+enum vcpu_loop_end {
+	LOOP_GO_ON,
+	LOOP_SERVE, /* leave the loop: serve_requests() has something to do */
+	LOOP_DONE,  /* leave it: not runnable any more, or it is another's turn */
+};
+/* There are requests, or events may wait. */
+enum vcpu_loop_end vcpu_prepare_entry(
+        struct vcpu *vcpu, uint64_t slice_end_ns, uint64_t deadline_tsc);
+/* Run the timers that are due. false = the slice is over. */
+bool vcpu_deadline_passed(struct vcpu *vcpu, uint64_t slice_end_ns);
+/* What a handler wants, other than ACT_SKIP. false = leave the loop. */
+bool vcpu_act(struct vcpu *vcpu, enum exit_action action);
+
+/* true = requests came and the caller serves them; false = LOOP_DONE. */
+static inline __attribute__((always_inline)) bool vcpu_loop(
+        struct vcpu *vcpu, uint64_t slice_end_ns, vcpu_run_fn *run, vcpu_skip_fn *skip)
+{
+	const uint64_t *deadline_tsc = timer_watch(vcpu->cpu, slice_end_ns);
+	struct vcpu_stats *stats = &vcpu->stats;
+	enum vcpu_loop_end end = LOOP_GO_ON;
+
+	vcpu->exit_tsc = clock_tsc();
+	vcpu->exit.kind = EXIT_NONE;
+	while (end == LOOP_GO_ON) {
+		uint64_t entry_tsc, deadline = __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED);
+
+		if ((__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) | vcpu->attention) != 0) {
+			end = vcpu_prepare_entry(vcpu, slice_end_ns, deadline);
+			if (end != LOOP_GO_ON) {
+				break;
+			}
+			deadline = __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED);
+		}
+		entry_tsc = clock_tsc();
+		stats->exit_ticks[vcpu->exit.kind] += entry_tsc - vcpu->exit_tsc;
+		run(vcpu, entry_tsc, deadline);
+		vcpu->exit_tsc = clock_tsc();
+		stats->guest_ticks += vcpu->exit_tsc - entry_tsc;
+		stats->exit_count[vcpu->exit.kind]++;
+		if (vcpu->exit.kind != EXIT_NONE) {
+			enum exit_action action;
+
+			vcpu_record_exit(vcpu, vcpu->exit_tsc);
+			action = vcpu_exit_dispatch(vcpu, &vcpu->exit);
+			if (__builtin_expect(action == ACT_SKIP, 1)) {
+				skip(vcpu);
+			} else if (!vcpu_act(vcpu, action)) {
+				end = LOOP_DONE;
+			}
+		} else if (vcpu->exit_tsc >= __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED) &&
+		           !vcpu_deadline_passed(vcpu, slice_end_ns)) {
+			end = LOOP_DONE;
+		}
+	}
+	stats->exit_ticks[vcpu->exit.kind] += clock_tsc() - vcpu->exit_tsc;
+	return end == LOOP_SERVE;
+}
+
+#endif
