@@ -291,6 +291,9 @@ def check_limits(loader, accept):
     elif found:
         print(f"Limits are those of gcc {limits.COMPILER}; this is {limits.compiler()}.")
     failed = len(found) if enforced else 0
+    if not here.runs_translated():
+        print("FAIL the latency image does not run in QEMU")
+        failed += 1
     print(f"bench: {max(len(medians) - failed, 0)} passed, {failed} failed")
     return 1 if failed else 0
 
