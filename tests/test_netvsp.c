@@ -286,6 +286,36 @@ START_TEST(frames)
 }
 END_TEST
 
+/* A frame may begin anywhere behind its message's head: what of it lies near is copied with that.
+ */
+START_TEST(frames_anywhere)
+{
+	static const uint32_t places[] = {44, 100, 243, 255, 256, 257, 300, 1000};
+	static const uint32_t lens[] = {0, 150, 213, 214, 215, 1000};
+	uint8_t m[4096], *data;
+
+	world(1500, true);
+	for (unsigned n = 0; n < ARRAY_SIZE(places) * ARRAY_SIZE(lens); n++) {
+		uint32_t at = places[n % ARRAY_SIZE(places)], len;
+
+		frame_to(1, FORM_UDP, lens[n / ARRAY_SIZE(places)]);
+		memset(m, 0xee, sizeof(m));
+		(void)message_of(m, NULL, 0);
+		len = at + t.len;
+		memmove(m + at, t.bytes, t.len);
+		put_le32(m + 4, len);
+		put_le32(m + 8, at - 8);
+		send_bytes(0, m, len, n % 2 ? len : 0);
+		ck_assert_uint_eq(word(last(0), 1), NVSP_SUCCESS);
+		run(1);
+		ck_assert_uint_eq(received(1, last(1), 0, &data), t.len);
+		ck_assert_mem_eq(data, t.bytes, t.len);
+		give_back(0);
+		give_back(1);
+	}
+}
+END_TEST
+
 /* Several messages in one packet, the last one continued in memory. */
 START_TEST(many_messages)
 {
@@ -765,8 +795,9 @@ START_TEST(dump)
 END_TEST
 
 UNIT_MAIN("netvsp", tcase_add_test(tc, versions); tcase_add_test(tc, frames);
-          tcase_add_test(tc, many_messages); tcase_add_test(tc, checksums_and_tags);
-          tcase_add_test(tc, large_frames); tcase_add_test(tc, jumbo); tcase_add_test(tc, slots);
-          tcase_add_test(tc, full_ring); tcase_add_test(tc, order);
-          tcase_add_test(tc, hostile_sends); tcase_add_test(tc, taking_back);
-          tcase_add_test(tc, addresses); tcase_add_test(tc, link_state); tcase_add_test(tc, dump);)
+          tcase_add_test(tc, frames_anywhere); tcase_add_test(tc, many_messages);
+          tcase_add_test(tc, checksums_and_tags); tcase_add_test(tc, large_frames);
+          tcase_add_test(tc, jumbo); tcase_add_test(tc, slots); tcase_add_test(tc, full_ring);
+          tcase_add_test(tc, order); tcase_add_test(tc, hostile_sends);
+          tcase_add_test(tc, taking_back); tcase_add_test(tc, addresses);
+          tcase_add_test(tc, link_state); tcase_add_test(tc, dump);)

@@ -102,7 +102,7 @@ END_TEST
 START_TEST(absent_unit)
 {
 	static const uint8_t inquiry_cdb[] = {0x12, 0, 0, 0, 96, 0}, ready[6] = {0};
-	static const uint8_t luns[12] = {0xa0, [9] = 16};
+	static const uint8_t luns[12] = {0xa0, [9] = 16}, why[6] = {0x03, [4] = 252};
 
 	start(NULL, inquiry_cdb, 6, 96);
 	ck_assert_uint_eq(done_calls, 1);
@@ -112,6 +112,10 @@ START_TEST(absent_unit)
 	ck_assert_uint_eq(done_calls, 1);
 	BAD(0x052500);
 	ck_assert(req.no_lun);
+	/* Asked why, it says so instead of failing. */
+	start(NULL, why, 6, 252);
+	GOOD(18);
+	ck_assert_mem_eq(data, "\x70\0\x05\0\0\0\0\x0a\0\0\0\0\x25\0\0\0\0\0", 18);
 	start(NULL, luns, 12, 16);
 	GOOD(16);
 	ck_assert_uint_eq(data[3], 16);

@@ -202,6 +202,10 @@ static void execute(struct scsi_req *req)
 static void execute_absent(struct scsi_req *req)
 {
 	switch (req->cdb[0]) {
+	case 0x03: /* [SPC] "REQUEST SENSE command": it succeeds, and says this */
+		scsi_put_sense(req->buf, SENSE_NO_LUN);
+		scsi_reply(req, SCSI_SENSE_LEN, req->cdb[4]);
+		break;
 	case 0x12:
 		scsi_inquiry_absent(req);
 		break;
