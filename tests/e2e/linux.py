@@ -85,13 +85,25 @@ def initramfs(t, *modules):
     return out
 
 
+def program(directory, name):
+    """One of the programs of tests/machine, built for a guest into the directory."""
+    os.makedirs(directory, exist_ok=True)
+    subprocess.run(
+        ["gcc", "-std=gnu11", "-static", "-O2", "-Wall", "-Wextra", "-Werror",
+         "-o", os.path.join(directory, name), os.path.join(REPO, "tests", "machine", f"{name}.c")],
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )  # fmt: skip
+
+
 def dependencies(files, name):
-    """Paths of a module and of those it needs, itself first. files: name to path of all."""
+    """Paths of a module and of those it needs, each before what it needs itself. files: name to path of all."""
     with open(files[name], "rb") as f:
         depends = re.search(rb"\0depends=([^\0]*)\0", f.read())[1].decode().replace("-", "_")
     found = [files[name]]
     for other in filter(None, depends.split(",")):
-        found += [path for path in dependencies(files, other) if path not in found]
+        need = dependencies(files, other)
+        found = [path for path in found if path not in need] + need
     return found
 
 

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Linux's own storvsc on disks in memory: contents, names, resets, and disks that come and go."""
+"""Linux's own storvsc on disks in memory: its root file system, contents, names, resets, disks that come and go."""
 
 import hashlib
+import os
 import random
+import re
+import shutil
 import subprocess
 
 import linux
 from test_monitor import KEY, ask, enter
 
-MODULES = ["hv_vmbus", "scsi_common", "scsi_mod", "scsi_transport_fc", "hv_storvsc", "sd_mod",
-           "cdrom", "sr_mod"]  # fmt: skip
+MODULES = ["hv_storvsc", "sd_mod", "sr_mod"]
 MIB = 1 << 20
 DISKS = """\
 disk = ram:\\guests\\root.img
@@ -17,8 +19,20 @@ disk = ram:16M, block=4096
 disk = ram:\\guests\\data.img, ro
 disk = ram:\\guests\\data.img
 disk = ram:\\guests\\data.img, dvd
+disk = ram:16M
 """
+ROOT_MIB = 12
 
+# The way from the initramfs to the root file system on disk 0.
+SWITCH_ROOT = """\
+for module in hv_storvsc sd_mod crc32c_generic ext4; do modprobe $module 2>/dev/null; done
+until root=$(ls /sys/class/scsi_device/*:0:0:0/device/block 2>/dev/null) && [ -b /dev/$root ]; do
+	sleep 0.1
+done
+mount -t ext4 /dev/$root /root
+umount /dev/pts /dev /sys /proc
+exec switch_root /root /init
+"""
 
 # What a disk says that is pulled while it is read.
 UNPLUGGED = [r"hv_storvsc .*: tag#\d+ cmd 0x", r"I/O error, dev sd",
@@ -42,21 +56,60 @@ def wait_until(t, condition):
     t.shell(f"for i in $(seq 100); do {condition} && break; sleep 0.2; done; {condition}", 120)
 
 
-def load(t):
-    """The drivers, and all five disks: their names, by number."""
-    for module in MODULES:
-        t.shell(f"insmod /{module}.ko")
-    for number in range(5):
+def load(t, count):
+    """The drivers, and all disks: their names, by number."""
+    t.shell("modprobe hv_storvsc; modprobe sd_mod; modprobe sr_mod", 60)
+    for number in range(count):
         wait_until(t, f"ls /sys/class/scsi_device/*:0:0:{number}/device/block >/dev/null 2>&1")
-    names = [name_of(t, number) for number in range(5)]
+    names = [name_of(t, number) for number in range(count)]
     wait_until(t, " && ".join(f"[ -b /dev/{name} ]" for name in names))
     return names
 
 
-def sha(t, disk, mib=100):
-    """What the disk reads, from its beginning, not from the page cache."""
+def root_file_system(t, kernel="cloud", modules=(), scripts=None):
+    """Puts an image for disk 0 on the boot volume, made like an initramfs, with diskcheck and scripts (name to text)
+    in /bin; returns the path of an initramfs that goes there."""
+    extra = t.path("extra")
+    linux.program(os.path.join(extra, "bin"), "diskcheck")
+    for name, text in (scripts or {}).items():
+        with open(os.path.join(extra, "bin", name), "w", encoding="ascii") as f:
+            f.write(text)
+    modules = [*MODULES, *modules]
+    archive = linux.initramfs_modprobe(t, *modules, kernel=kernel, extra=extra, name="root.cpio")
+    tree, image = t.path("tree"), t.path("root.img")
+    os.makedirs(tree)
+    with open(archive, "rb") as f:
+        subprocess.run(["cpio", "-idm", "--quiet"], stdin=f, cwd=tree, check=True)
+    subprocess.run(
+        ["/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-d", tree, image, f"{ROOT_MIB}M"],
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    shutil.rmtree(tree)
+    t.file("guests/root.img", image)
+    os.unlink(image)
+    shutil.rmtree(extra)
+    os.makedirs(os.path.join(extra, "etc"))
+    with open(os.path.join(extra, "etc", "rc.test"), "w", encoding="ascii") as f:
+        f.write(SWITCH_ROOT)
+    return linux.initramfs_modprobe(t, *modules, kernel=kernel, extra=extra)
+
+
+def check_root(t):
+    out = t.shell("grep ' / ' /proc/mounts | tail -n 1; dmesg | grep 'EXT4-fs.*mounted'")
+    t.check_match(r"^/dev/\w+ / ext4 rw", out, "the root file system")
+
+
+def diskcheck(t, words, timeout=300):
+    """Random requests, or a check, of a disk: the hash of how often each block was written."""
+    match = re.search(r"good, hash (\w+)$", t.shell(f"diskcheck {words}", timeout))
+    return match[1] if match else None
+
+
+def sha(t, disk):
+    """What the disk reads, not from the page cache; a small one."""
     t.shell("sync; echo 3 >/proc/sys/vm/drop_caches")
-    return t.shell(f"dd if=/dev/{disk} bs=1M count={mib} 2>/dev/null | sha256sum", 300).split()[0]
+    return t.shell(f"sha256sum </dev/{disk}", 300).split()[0]
 
 
 def queue(t, disk, name):
@@ -65,7 +118,7 @@ def queue(t, disk, name):
 
 def facts(t, names, data):
     """What Linux has found out about each disk."""
-    sizes = [4 * MIB, 16 * MIB, len(data), len(data), len(data)]
+    sizes = [ROOT_MIB * MIB, 16 * MIB, len(data), len(data), len(data), 16 * MIB]
     for name, size in zip(names, sizes):
         t.check(int(t.shell(f"cat /sys/block/{name}/size")) * 512 == size, f"the size of {name}")
     for number, name, want in (
@@ -81,7 +134,7 @@ def facts(t, names, data):
         out = queue(t, names[number], name)
         t.check(out == want, f"{name} of disk {number} is {out}")
     ro = [t.shell(f"cat /sys/block/{name}/ro").strip() for name in names]
-    t.check(ro == ["0", "0", "1", "0", "1"], f"who is read-only: {ro}")
+    t.check(ro == ["0", "0", "1", "0", "1", "0"], f"who is read-only: {ro}")
     out = t.shell(f"cd /sys/block/{names[0]}/device; cat vendor model")
     t.check_match(r"Msft *\nVirtual Disk", out, "who made it")
 
@@ -95,30 +148,35 @@ def identities(t, names):
     return wwids
 
 
-def images(t, names, root, data):
-    t.check(sha(t, names[0]) == digest(root), "disk 0 does not read its image")
+def images(t, names, data):
     for number in (2, 3, 4):
         t.check(sha(t, names[number]) == digest(data), f"disk {number} does not read its image")
 
 
-def write_sync_verify(t, names):
-    """Random data through the page cache and around it; returns the hash of what disk 1 should be."""
-    t.shell("dd if=/dev/urandom of=/tmp/d bs=1M count=6", 300)
-    t.shell(f"dd if=/tmp/d of=/dev/{names[1]} bs=4k count=512 oflag=direct", 300)
-    t.shell(f"dd if=/tmp/d of=/dev/{names[1]} bs=1M skip=2 seek=2 count=4 conv=fsync", 300)
-    want = t.shell("sha256sum /tmp/d", 300).split()[0]
-    t.check(sha(t, names[1], 6) == want, "disk 1 reads something else")
-    # A file system, with its barriers.
-    t.shell(f"mkdir -p /mnt; mount -t ext4 /dev/{names[0]} /mnt", 120)
-    t.shell("dd if=/tmp/d of=/mnt/file bs=1M count=1; sync; umount /mnt", 120)
-    t.shell("rm /tmp/d")
-    return want
+def traffic(t, names):
+    """256 MiB, of both block sizes; what is in the disks then."""
+    return {
+        number: diskcheck(t, f"run /dev/{names[number]} {mib} {depth} 256 {number}")
+        for number, mib, depth in ((1, 64, 4), (5, 160, 32))
+    }
 
 
-def after_a_reset(t, names, want):
-    t.check(sha(t, names[1], 6) == want, "disk 1 has lost something")
-    t.shell(f"mkdir -p /mnt; mount -t ext4 /dev/{names[0]} /mnt", 120)
-    t.shell(f"cmp -n 1048576 /mnt/file /dev/{names[1]}; umount /mnt", 120)
+def reset_under_load(t, names):
+    """A file that was synced, and a reset in the middle of much else."""
+    t.shell("dd if=/dev/urandom of=/file bs=64k count=8 2>/dev/null; sha256sum /file >/sum; sync")
+    t.shell(f"diskcheck run /dev/{names[5]} 100000 32 256 7 >/dev/null & sleep 1; cat /init >/late")
+    t.send_line("reboot -f")
+    linux.wait_shell(t)
+
+
+def after_a_reset(t, names, hashes):
+    """Every write that was said to be done is there, and every block is whole."""
+    check_root(t)
+    t.check_match(r"EXT4-fs \(\w+\): recovery complete", t.shell("dmesg | grep EXT4-fs"), "the journal")
+    t.shell("sha256sum -c /sum")
+    t.check(diskcheck(t, f"check /dev/{names[1]}") == hashes[1], "disk 1 has lost something")
+    after = diskcheck(t, f"check /dev/{names[5]}")
+    t.check(after != hashes[5], "disk 5 was not written before the reset")
 
 
 def read_only_and_shared(t, names, data):
@@ -149,7 +207,7 @@ def unplug_and_plug(t, names, data):
     t.check_match(r"(?m)^ +4 in +\d+ KiB +2048 dvd ", out, "disk debian")
     t.check_match("^debian: disk 2 removed", ask(t, "disk debian remove 2"), "disk remove")
     t.check_match("^error: disk 2 of debian is removed already", ask(t, "disk debian remove 2"), "twice")
-    t.check_match("^error: debian has no disk 5", ask(t, "disk debian remove 5"), "no such disk")
+    t.check_match("^error: debian has no disk 6", ask(t, "disk debian remove 6"), "no such disk")
     t.check_match(r"(?m)^ +2 removed ", ask(t, "disk debian list"), "disk list")
     t.send(KEY)
     t.prompt_again()
@@ -164,31 +222,24 @@ def unplug_and_plug(t, names, data):
 
 
 def disk(t):
-    """Five disks of three kinds: read, write, sync, reset, verify; plugged under load."""
-    root, data = t.path("root.img"), noise(2, MIB // 2)
-    with open(root, "wb") as f:
-        f.truncate(4 * MIB)
-    subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", root], check=True)
-    with open(root, "rb") as f:
-        contents = f.read()
-    t.file("guests/root.img", root)
+    """The root file system and five disks of three kinds: read, write, sync, reset, verify; plugged under load."""
+    data, count = noise(2, MIB // 2), DISKS.count("disk =")
     t.file("guests/data.img", data)
-    linux.fetch("cloud")
-    linux.add_vm(t, vcpus=2, initrd=linux.initramfs(t, *MODULES), more=DISKS)
+    linux.add_vm(t, vcpus=2, initrd=root_file_system(t), more=DISKS)
     t.boot()
     linux.wait_shell(t)
-    names = load(t)
+    check_root(t)
+    names = load(t, count)
     facts(t, names, data)
     first = identities(t, names)
-    images(t, names, contents, data)
-    want = write_sync_verify(t, names)
+    images(t, names, data)
     read_only_and_shared(t, names, data)
+    hashes = traffic(t, names)
     linux.check_log(t)
-    t.send_line("reboot -f")
-    linux.wait_shell(t)
-    names = load(t)
+    reset_under_load(t, names)
+    names = load(t, count)
     t.check(identities(t, names) == first, "the disks' identities have changed")
-    after_a_reset(t, names, want)
+    after_a_reset(t, names, hashes)
     unplug_and_plug(t, names, data)
     discard(t, names)
     linux.check_log(t, allow=UNPLUGGED)
