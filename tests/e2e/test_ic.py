@@ -119,6 +119,18 @@ def snapshot(t):
     t.check("frozen" not in after, f"still frozen: {after!r}")
 
 
+def key_chord(t):
+    """Linux reboots by its own will."""
+    enter(t)
+    t.check(ask(t, "key debian ctrl-alt-del").strip() == "", "key has something to say")
+    t.expect(r"vm debian: reset", 60, "the guest's reset")
+    t.send(KEY)
+    linux.wait_shell(t)
+    t.check(heartbeat(t) == "none", "a heartbeat from before the reset")
+    t.shell("modprobe hv_utils && sleep 3", 60)
+    t.check(heartbeat(t) == "ok", "no heartbeat after a reset")
+
+
 def services(t):
     """Every service of a guest, and its end."""
     linux.fetch("cloud")
@@ -141,6 +153,7 @@ def services(t):
     snapshot(t)
     linux.check_log(t)
     t.check(heartbeat(t) == "ok", "no heartbeat any more")
+    key_chord(t)
     enter(t)
     t.check_match(r"(?m)^debian: shuts down$", ask(t, "vm stop debian", 30), "vm stop")
     t.expect(r"vm debian: powered off \(ACPI S5\)", 60, "the power-off")
