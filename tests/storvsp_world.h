@@ -43,6 +43,8 @@ static struct {
 	bool added, broken;
 	unsigned kicks;
 } world[WORLD_CHANNELS];
+static struct vmbus_channel *world_added[8]; /* to the bus, in order */
+static unsigned world_n_added;
 
 static unsigned world_index(const struct vmbus_channel *ch)
 {
@@ -147,19 +149,21 @@ int vmbus_channel_add(struct vmbus *bus, struct vmbus_channel *ch)
 {
 	(void)bus;
 	world[world_index(ch)].added = true;
+	world_added[world_n_added++] = ch;
 	return 0;
 }
 
 /* --- the test's end --- */
 
-static inline void world_reset(struct vm *vm, struct blk *const *blks, uint32_t n)
+static inline void world_reset(struct vm *owner, struct blk *const *blks, uint32_t n)
 {
 	memset(&sp, 0, sizeof(sp));
 	memset(world, 0, sizeof(world));
+	world_n_added = 0;
 	for (unsigned w = 0; w < WORLD_CHANNELS; w++) {
 		world[w].room = WORLD_PACKETS;
 	}
-	storvsp_init(&sp, vm, blks, n);
+	storvsp_init(&sp, owner, blks, n);
 }
 
 /* Until it says that there is nothing to do; then what was kicked. */

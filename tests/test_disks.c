@@ -63,7 +63,8 @@ static int attach(const char *lines, uint64_t pages)
 	vm->disk_ops = NULL;
 	pages_left = pages;
 	fake_log_clear();
-	return disks_attach(vm, (struct vmbus *)&bi, &bi, &memory);
+	world_n_added = 0;
+	return disks_attach(vm, vm->config->vmbus ? (struct vmbus *)&bi : NULL, &bi, &memory);
 }
 
 static void teardown(void)
@@ -134,16 +135,70 @@ START_TEST(some_on_ide)
 }
 END_TEST
 
+static const struct storvsp *added(unsigned i)
+{
+	const struct storvsp_channel *sc = world_added[i]->device;
+
+	ck_assert_uint_lt(i, world_n_added);
+	return sc->s;
+}
+
+/* As on a generation 1 VM: each disk's place counts its neighbours, also a DVD, which has none. */
+START_TEST(accelerators)
+{
+	static const char lines[] = "disk = ram:1M, bus=ide\n"
+	                            "disk = ram:x.img, bus=ide, dvd\n"
+	                            "disk = ram:2M\n"
+	                            "disk = ram:3M, bus=ide\n";
+	static const uint8_t places[][8] = {
+	        {0, 0, 0, 0, 0, 0, 0x99, 0x88}, {1, 0, 0, 0, 0, 0, 0x99, 0x88}};
+	char cfg[256];
+
+	snprintf(cfg, sizeof(cfg), "smbios = hyperv\n%s", lines);
+	ck_assert_int_eq(attach(cfg, 1 << 20), 0);
+	ck_assert_uint_eq(world_n_added, 3);
+	ck_assert_str_eq(world_added[0]->offer.name, "Synthetic SCSI Controller");
+	ck_assert_uint_eq(added(0)->n_luns, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_str_eq(world_added[i + 1]->offer.name, "Synthetic IDE Controller");
+		ck_assert_mem_eq(world_added[i + 1]->offer.instance.b, places[i], 8);
+		ck_assert_uint_eq(added(i + 1)->n_luns, 1);
+		ck_assert_ptr_eq(added(i + 1)->luns[0].blk, disks_blk(vm, i == 0 ? 0 : 3));
+	}
+	ck_assert_int_eq(vm->disk_ops->plug(vm, 0, false), -EOPNOTSUPP);
+	/* No bus; not that kind of machine. */
+	ck_assert_int_eq(
+	        attach("smbios = hyperv\nvmbus = off\ndisk = ram:1M, bus=ide\n", 1 << 20), 0);
+	ck_assert_uint_eq(world_n_added, 0);
+	ck_assert_int_eq(attach(lines, 1 << 20), 0);
+	ck_assert_uint_eq(world_n_added, 1);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
+	static const char one[] = "smbios = hyperv\ndisk = ram:2M, bus=ide\n";
+	const uint64_t pages = 600; /* for all of it */
+	unsigned failed = 0;
+
 	ck_assert_int_eq(attach("disk = ram:64M\n", 100), -ENOMEM);
 	ck_assert_uint_eq(fake_log_count("candela.cfg:4: [vm.a]: no memory is left for disk 0"), 1);
-	ck_assert_int_eq(attach("disk = ram:64M\n", 1), -ENOMEM);
-	ck_assert_uint_eq(fake_log_count("no memory is left for its SCSI controller"), 1);
 	ck_assert_ptr_null(vm->disk_ops);
+	ck_assert_int_eq(attach("disk = ram:64M\n", 0), -ENOMEM);
+	ck_assert_uint_eq(
+	        fake_log_count("[vm.a]: no memory is left for its disks' controllers"), 1);
+	ck_assert_ptr_null(vm->disk_ops);
+	/* Whatever it is that there is no memory for. */
+	ck_assert_int_eq(attach(one, pages), 0);
+	for (uint64_t left = pages - pages_left; left-- > 0;) {
+		failed += attach(one, left) == -ENOMEM;
+		ck_assert_uint_eq(fake_log_count("no memory is left for"), 1);
+		teardown();
+	}
+	ck_assert_uint_gt(failed, 512);
 }
 END_TEST
 
 UNIT_MAIN("disks", tcase_add_checked_fixture(tc, NULL, teardown); tcase_add_test(tc, none);
           tcase_add_test(tc, several); tcase_add_test(tc, some_on_ide);
-          tcase_add_test(tc, no_memory);)
+          tcase_add_test(tc, accelerators); tcase_add_test(tc, no_memory);)

@@ -79,6 +79,27 @@ START_TEST(offer_on_the_wire)
 }
 END_TEST
 
+/* Of a device that says what it is. */
+START_TEST(offer_user_data)
+{
+	struct vmbus_server_ops ops = world_ops;
+
+	world_setup(VMBUS_VERSION_MAX);
+	ops.post = keep_offer;
+	world.s.ops = &ops;
+	world_channel(0, 0xa0, 0)->offer.user[0] = 0x11;
+	world.ch[0].offer.user[VMBUS_OFFER_USER - 1] = 0x22;
+	ck_assert_int_eq(vmbus_server_add(&world.s, &world.ch[0]), 0);
+	say_contact(VMBUS_VERSION(5, 3), 0);
+	say_plain(VMBUS_REQUEST_OFFERS);
+	for (unsigned i = 0; i < VMBUS_USER_DATA; i++) {
+		ck_assert_uint_eq(last_offer.user[i], i == 0                      ? 0x11
+		                                      : i == VMBUS_OFFER_USER - 1 ? 0x22
+		                                                                  : 0);
+	}
+}
+END_TEST
+
 START_TEST(plugged_in_later)
 {
 	world_setup(VMBUS_VERSION_MAX);
@@ -428,10 +449,11 @@ START_TEST(subs_go_with_the_ring)
 END_TEST
 
 UNIT_MAIN("vmbus_server_channel", tcase_add_test(tc, offer_on_the_wire);
-          tcase_add_test(tc, plugged_in_later); tcase_add_test(tc, asked_again);
-          tcase_add_test(tc, not_for_old_clients); tcase_add_test(tc, places);
-          tcase_add_loop_test(tc, openings, 0, ARRAY_SIZE(opens)); tcase_add_test(tc, opened_again);
-          tcase_add_test(tc, moved); tcase_add_test(tc, rescind_without_a_guest);
+          tcase_add_test(tc, offer_user_data); tcase_add_test(tc, plugged_in_later);
+          tcase_add_test(tc, asked_again); tcase_add_test(tc, not_for_old_clients);
+          tcase_add_test(tc, places); tcase_add_loop_test(tc, openings, 0, ARRAY_SIZE(opens));
+          tcase_add_test(tc, opened_again); tcase_add_test(tc, moved);
+          tcase_add_test(tc, rescind_without_a_guest);
           tcase_add_test(tc, rescind_of_an_offered_one);
           tcase_add_loop_test(tc, rescind_of_an_open_one, 0, 4);
           tcase_add_test(tc, rescind_before_the_offer);

@@ -44,6 +44,8 @@ struct vmbus_channel_ops {
 	void (*dump)(const struct vmbus_channel *ch, struct out *out);
 };
 
+#define VMBUS_OFFER_USER 24U
+
 /* What the guest is told of a channel; constants of its device. */
 struct vmbus_offer {
 	const char *name; /* as lsvmbus says it: "Synthetic SCSI Controller" */
@@ -51,9 +53,10 @@ struct vmbus_offer {
 	struct guid instance; /* stable for a device of a VM */
 	uint16_t flags;       /* VMBUS_OFFER_* of vmbus/proto.h */
 	uint16_t mmio_megabytes;
-	uint16_t sub_index;         /* 0 = primary */
-	bool pipe_message_mode;     /* user data says: a pipe in message mode */
-	uint16_t min_version_major; /* the client's version must be at least this; 0 = any */
+	uint16_t sub_index;             /* 0 = primary */
+	bool pipe_message_mode;         /* user data says: a pipe in message mode */
+	uint16_t min_version_major;     /* the client's version must be at least this; 0 = any */
+	uint8_t user[VMBUS_OFFER_USER]; /* beginning of the user data, unless it is a pipe's */
 };
 
 struct vmbus_channel_stats {

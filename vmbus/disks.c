@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The disks of a VM: from its configuration and the loaded images to units of a SCSI controller.
+// The disks of a VM: from its configuration and the loaded images to units of a SCSI controller,
+// and to accelerators beside an IDE controller.
 // Specs: none (docs/config.md "disk").
 #include "vmbus/disks.h"
 #include "devices/backend/blk_ram.h"
@@ -13,9 +14,9 @@
 #include "vmm/vm_disk.h"
 
 struct disks {
-	struct storvsp controller;
+	struct storvsp *scsi; /* (c) NULL = no disk is on it */
 	struct blk_ram rams[MAX_DISKS];
-	uint8_t luns[MAX_DISKS]; /* (c) units of the controller; NO_LUN: another's */
+	uint8_t luns[MAX_DISKS]; /* (c) its units; NO_LUN: another controller's */
 };
 
 #define NO_LUN 0xffU
@@ -28,7 +29,8 @@ static unsigned long long llu(uint64_t v)
 static void list(struct vm *vm, struct out *out)
 {
 	const struct disks *disks = vm->disks;
-	const uint32_t present = __atomic_load_n(&disks->controller.present, __ATOMIC_RELAXED);
+	const uint32_t present =
+	        disks->scsi ? __atomic_load_n(&disks->scsi->present, __ATOMIC_RELAXED) : 0;
 
 	out_print(out, "%4s %-7s %12s %5s %-4s %10s %10s %8s %6s %-24s %s\n", "disk", "state",
 	        "size", "block", "mode", "reads", "writes", "flushes", "errors", "serial",
@@ -66,7 +68,7 @@ static int plug(struct vm *vm, uint32_t number, bool in)
 	if (disks->luns[number] == NO_LUN) {
 		return -EOPNOTSUPP;
 	}
-	return storvsp_plug(&disks->controller, disks->luns[number], in);
+	return storvsp_plug(disks->scsi, disks->luns[number], in);
 }
 
 static const struct vm_disk_ops ops = {.list = list, .plug = plug};
@@ -107,43 +109,107 @@ static int make_disk(struct vm *vm, uint32_t number, struct blk_ram *ram,
 	return blk_ram_attach(ram, &params);
 }
 
-int disks_attach(struct vm *vm, struct vmbus *bus, const struct boot_info *bi,
+static int make_disks(struct vm *vm, struct disks *disks, const struct boot_info *bi,
         const struct disks_memory *memory)
 {
-	const uint32_t n = vm->config->n_disks;
-	uint32_t n_luns = 0;
-	struct blk *blks[MAX_DISKS];
-	struct disks *disks;
-	int err = -ENOMEM;
+	for (uint32_t i = 0; i < vm->config->n_disks; i++) {
+		int err = make_disk(vm, i, &disks->rams[i], bi, memory);
 
-	if (n == 0) {
-		return 0;
-	}
-	disks = memory->alloc((sizeof(*disks) + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
-	for (uint32_t i = 0; disks && i < n; i++) {
-		err = make_disk(vm, i, &disks->rams[i], bi, memory);
 		if (err) {
 			log_error("candela.cfg:%u: [vm.%s]: no memory is left for disk %u",
 			        vm->config->disks[i].line, vm->config->name, i);
 			return err;
 		}
+	}
+	return 0;
+}
+
+static void *alloc_struct(const struct vm *vm, size_t size, const struct disks_memory *memory)
+{
+	void *p = memory->alloc((size + PAGE_MASK) >> PAGE_SHIFT, PAGE_SIZE);
+
+	if (!p) {
+		log_error(
+		        "[vm.%s]: no memory is left for its disks' controllers", vm->config->name);
+	}
+	return p;
+}
+
+static int attach_scsi(
+        struct vm *vm, struct disks *disks, struct vmbus *bus, const struct disks_memory *memory)
+{
+	struct blk *blks[MAX_DISKS];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < vm->config->n_disks; i++) {
 		disks->luns[i] = NO_LUN;
 		if (vm->config->disks[i].bus == DISK_STORVSC) {
-			disks->luns[i] = (uint8_t)n_luns;
-			blks[n_luns++] = &disks->rams[i].blk;
+			disks->luns[i] = (uint8_t)n;
+			blks[n++] = &disks->rams[i].blk;
 		}
 	}
+	if (n == 0) {
+		return 0;
+	}
+	disks->scsi = alloc_struct(vm, sizeof(*disks->scsi), memory);
+	if (!disks->scsi) {
+		return -ENOMEM;
+	}
+	storvsp_init(disks->scsi, vm, blks, n);
+	return storvsp_attach(disks->scsi, bus);
+}
+
+/* A generation 1 VM has a channel for each IDE disk; drivers that know it leave the disk alone. */
+static int attach_ide(
+        struct vm *vm, struct disks *disks, struct vmbus *bus, const struct disks_memory *memory)
+{
+	uint8_t place = 0;
+	int err = 0;
+
+	for (uint32_t i = 0; i < vm->config->n_disks && !err; i++) {
+		const struct config_disk *config = &vm->config->disks[i];
+		struct storvsp *ide;
+
+		if (config->bus != DISK_IDE) {
+			continue;
+		}
+		if (!config->dvd) {
+			ide = alloc_struct(vm, sizeof(*ide), memory);
+			if (!ide) {
+				return -ENOMEM;
+			}
+			storvsp_init_ide(ide, vm, &disks->rams[i].blk, place / 2, place % 2);
+			err = storvsp_attach(ide, bus);
+		}
+		place++;
+	}
+	return err;
+}
+
+int disks_attach(struct vm *vm, struct vmbus *bus, const struct boot_info *bi,
+        const struct disks_memory *memory)
+{
+	struct disks *disks;
+	int err;
+
+	if (vm->config->n_disks == 0) {
+		return 0;
+	}
+	disks = alloc_struct(vm, sizeof(*disks), memory);
 	if (!disks) {
-		log_error("[vm.%s]: no memory is left for its SCSI controller", vm->config->name);
+		return -ENOMEM;
+	}
+	err = make_disks(vm, disks, bi, memory);
+	if (err) {
 		return err;
 	}
 	vm->disks = disks;
 	vm->disk_ops = &ops;
-	if (n_luns == 0) {
-		return 0;
+	err = attach_scsi(vm, disks, bus, memory);
+	if (!err && bus && vm->config->smbios == SMBIOS_HYPERV) {
+		err = attach_ide(vm, disks, bus, memory);
 	}
-	storvsp_init(&disks->controller, vm, blks, n_luns);
-	return storvsp_attach(&disks->controller, bus);
+	return err;
 }
 
 struct blk *disks_blk(const struct vm *vm, uint32_t number)

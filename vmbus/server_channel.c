@@ -141,6 +141,7 @@ static int send_offer(struct vmbus_server *s, const struct vmbus_place *place)
 	        .connection_id = VMBUS_SIGNAL_CONNECTION(relid),
 	};
 
+	memcpy(m.user, o->user, sizeof(o->user));
 	if (o->pipe_message_mode) {
 		m.user[0] = VMBUS_PIPE_MESSAGE_MODE;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The synthetic SCSI controller's channels: requests taken, their completions sent.
-// Specs: Linux drivers/scsi/storvsc_drv.c.
+// Specs: Linux drivers/scsi/storvsc_drv.c; for the IDE disk's instance, "storvsc_probe" there.
 #include "vmbus/storvsp_priv.h"
 #include "vmm/lib/bits.h"
 #include "vmm/lib/err.h"
@@ -317,7 +317,7 @@ static const struct vmbus_channel_ops ops = {
 
 /* --- making it --- */
 
-static void init_channel(struct storvsp *s, unsigned i)
+static void init_channel(struct storvsp *s, unsigned i, const struct vmbus_offer *offer)
 {
 	struct storvsp_channel *sc = &s->channels[i];
 
@@ -327,31 +327,59 @@ static void init_channel(struct storvsp *s, unsigned i)
 	sc->ch.device = sc;
 	sc->ch.packet_buf = sc->packet;
 	sc->ch.packet_buf_len = sizeof(sc->packet);
-	sc->ch.offer = (struct vmbus_offer){
-	        .name = "Synthetic SCSI Controller",
-	        .type = GUID(0xba6163d9, 0x04a1, 0x4d29, 0xb605, 0x72e2ffb1dc7f),
-	        .flags = VMBUS_OFFER_ENUMERATE,
-	        .sub_index = (uint16_t)i,
-	};
-	/* Not a disk's number: no disk has this identity. */
-	blk_make_id(sc->ch.offer.instance.b, s->vm->config->name, UINT32_MAX);
+	sc->ch.offer = *offer;
+	sc->ch.offer.sub_index = (uint16_t)i;
 }
 
-void storvsp_init(struct storvsp *s, struct vm *vm, struct blk *const *blks, uint32_t n_blks)
+static void init(struct storvsp *s, struct vm *vm, struct blk *const *blks, uint32_t n_blks,
+        const struct vmbus_offer *offer)
 {
 	s->vm = vm;
-	s->max_sub = vm->n_vcpus - 1 < STORVSP_MAX_SUB ? vm->n_vcpus - 1 : STORVSP_MAX_SUB;
 	s->n_luns = n_blks < MAX_DISKS ? n_blks : MAX_DISKS;
 	for (unsigned i = 0; i < s->n_luns; i++) {
 		s->luns[i].blk = blks[i];
 		s->present |= BIT(i);
 	}
 	for (unsigned i = 0; i <= s->max_sub; i++) {
-		init_channel(s, i);
+		init_channel(s, i, offer);
 	}
 	for (unsigned i = 0; i < STORVSP_SLOTS; i++) {
 		slot_give_locked(s, &s->slots[i]);
 	}
+}
+
+void storvsp_init(struct storvsp *s, struct vm *vm, struct blk *const *blks, uint32_t n_blks)
+{
+	struct vmbus_offer offer = {
+	        .name = "Synthetic SCSI Controller",
+	        .type = GUID(0xba6163d9, 0x04a1, 0x4d29, 0xb605, 0x72e2ffb1dc7f),
+	        .flags = VMBUS_OFFER_ENUMERATE,
+	};
+
+	/* Not a disk's number: no disk has this identity. */
+	blk_make_id(offer.instance.b, vm->config->name, UINT32_MAX);
+	s->max_sub = vm->n_vcpus - 1 < STORVSP_MAX_SUB ? vm->n_vcpus - 1 : STORVSP_MAX_SUB;
+	init(s, vm, blks, n_blks, &offer);
+}
+
+void storvsp_init_ide(
+        struct storvsp *s, struct vm *vm, struct blk *blk, uint8_t channel, uint8_t drive)
+{
+	const struct vstor_ide_offer user = {
+	        .path = channel, .target = drive, .flags = VSTOR_IDE_DEVICE};
+	struct vmbus_offer offer = {
+	        .name = "Synthetic IDE Controller",
+	        .type = GUID(0x32412632, 0x86cb, 0x44a2, 0x9b5c, 0x50d1417354f5),
+	        /* The same in every VM: drivers take the disk's place from it. */
+	        .instance = GUID(channel, drive, 0x8899, 0, 0),
+	        .flags = VMBUS_OFFER_ENUMERATE,
+	};
+
+	_Static_assert(sizeof(user) <= sizeof(offer.user), "it fits");
+	memcpy(offer.user, &user, sizeof(user));
+	s->ide = true;
+	s->target = drive;
+	init(s, vm, &blk, 1, &offer);
 }
 
 int storvsp_attach(struct storvsp *s, struct vmbus *bus)

@@ -3,6 +3,11 @@
  * The synthetic SCSI controller of a VM: the storage protocol over a VMBus channel and as many
  * sub-channels as it has other vCPUs, up to a limit. Its units are at path 0, target 0.
  *
+ * And the accelerator of an IDE disk: the same protocol over one channel for the one disk, which
+ * the IDE controller (devices/ide.h) serves, too. They share its back end and nothing else. A guest
+ * that uses both at once gets what it asked for: each one's reset and closing cancel what the other
+ * one has at the back end.
+ *
  * A guest waits for ever for a completion, so each request that is taken is completed exactly once,
  * unless its channel is closed first. No more are taken than there are slots, and none while a
  * completion waits for room in the ring.
@@ -59,7 +64,9 @@ enum storvsp_state {
 };
 
 struct storvsp {
-	struct vm *vm; /* (c) */
+	struct vm *vm;  /* (c) */
+	bool ide;       /* (c) an IDE disk's accelerator: whatever the path, it means this disk */
+	uint8_t target; /* (c) of its units */
 	struct spinlock lock;
 	uint32_t state;    /* [a] enum storvsp_state, set by the primary channel */
 	uint16_t version;  /* of the protocol, [primary's lock] */
@@ -78,6 +85,9 @@ struct storvsp {
 
 /* In zeroed memory. n_vcpus bounds the sub-channels; units are plugged in. */
 void storvsp_init(struct storvsp *s, struct vm *vm, struct blk *const *blks, uint32_t n_blks);
+/* The same for the accelerator of an IDE disk. channel, drive: 0 or 1. */
+void storvsp_init_ide(
+        struct storvsp *s, struct vm *vm, struct blk *blk, uint8_t channel, uint8_t drive);
 /* Put it on the bus. -EINVAL: a back end that does not fit (scsi_blk_fits()). */
 __must_check int storvsp_attach(struct storvsp *s, struct vmbus *bus);
 

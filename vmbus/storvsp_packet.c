@@ -74,7 +74,8 @@ static void execute_srb(struct storvsp_slot *slot, const struct vmbus_packet *pa
 	struct storvsp *s = slot->sc->s;
 	const struct vstor_srb *srb = &slot->packet.srb;
 	const uint32_t present = __atomic_load_n(&s->present, __ATOMIC_ACQUIRE);
-	const bool here = srb->path == 0 && srb->target == 0;
+	/* Linux says path 0 of an IDE disk on any channel. */
+	const bool here = (s->ide || srb->path == 0) && srb->target == s->target;
 	struct scsi_lun *lun = NULL;
 
 	slot->scsi = (struct scsi_req){

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The storage protocol of VMBus on the wire: packets of 64 bytes that carry SCSI commands.
- * Specs: Linux drivers/scsi/storvsc_drv.c; MS UEFI's StorvscDxe by what it sends.
+ * Specs: Linux drivers/scsi/storvsc_drv.c; MS UEFI's StorvscDxe by what it sends; for the offer,
+ * OpenVMM vm/devices/storage/storvsp/src/protocol.rs.
  */
 #ifndef VMBUS_VSTOR_H
 #define VMBUS_VSTOR_H
@@ -90,11 +91,24 @@ struct vstor_packet {
 	};
 };
 
+#define VSTOR_IDE_DEVICE 2U
+
+/* User data in the offer of an IDE disk's channel: old drivers of Windows find the disk by it. */
+struct vstor_ide_offer {
+	uint16_t reserved;
+	uint8_t path;   /* channel of the IDE controller */
+	uint8_t target; /* drive on it */
+	uint32_t reserved2;
+	uint32_t flags; /* VSTOR_IDE_DEVICE */
+	uint32_t reserved3[3];
+};
+
 #define VSTOR_PACKET_MIN 48U /* clients before Windows 8 have no more; the rest counts as 0 */
 
 _Static_assert(sizeof(struct vstor_srb) == 52, "as on the wire");
 _Static_assert(sizeof(struct vstor_properties) == 24, "as on the wire");
 _Static_assert(sizeof(struct vstor_packet) == 64, "as on the wire");
+_Static_assert(sizeof(struct vstor_ide_offer) == 24, "as on the wire");
 _Static_assert(offsetof(struct vstor_packet, srb.data_len) == 24, "as on the wire");
 _Static_assert(offsetof(struct vstor_packet, srb.cdb) == 28, "as on the wire");
 _Static_assert(offsetof(struct vstor_packet, srb.flags) == 52, "as on the wire");
