@@ -285,9 +285,10 @@ def kexec(t):
 # --- several, one after the other ---
 
 
-def one_after_the_other(t, vms, check, kernel="cloud", vcpus=2, memory="160M", cpus=1):
+def one_after_the_other(t, vms, check, kernel="cloud", vcpus=2, memory="160M", cpus=1,
+                        image=None, more=lambda name: ""):  # fmt: skip
     """vms: name -> (hyperv, more of the command line). check(name) runs at each one's prompt."""
-    linux.add_vm(t, kernel=kernel, initrd=initrd(t))
+    linux.add_vm(t, kernel=kernel, initrd=image or initrd(t))
     t.config("".join(f"""\
 [vm.{name}]
 vcpus   = {vcpus}
@@ -297,7 +298,7 @@ initrd  = \\guests\\initrd.img
 cmdline = console=ttyS0 quiet {words}
 hyperv  = {hyperv_line}
 autostart = no
-""" for name, (hyperv_line, words) in vms.items()))  # fmt: skip
+{more(name)}""" for name, (hyperv_line, words) in vms.items()))  # fmt: skip
     t.boot(cpus=cpus, mem="2G")
     for name in vms:
         t.expect(monitor.MONITOR, 120)

@@ -8,6 +8,7 @@ import subprocess
 
 import linux
 import test_disk
+import test_hyperv
 import test_monitor
 import test_smp
 
@@ -223,4 +224,31 @@ def vmbus_reload(t):
     t.expect_off()
 
 
-TESTS = {"vmbus": ("test", vmbus), "vmbus_reload": ("all", vmbus_reload)}
+def versions(t):
+    """Each version that Linux 6.1 speaks, when Candela speaks none above it."""
+    names = ("5.2", "5.1", "5.0", "4.1", "4.0", "3.0", "2.4")
+
+    def check(name):
+        version = name[1:]
+        # Before 3.0 the backup service is not offered.
+        devices = {k: v for k, v in ALL.items() if version != "2.4" or not v.startswith("Backup")}
+        modprobe(t, MODULES)
+        check_bus(t, devices, version)
+        use_all(t)
+        unbind_and_bind(t, devices, version)
+        use_all(t)
+
+    test_hyperv.one_after_the_other(
+        t,
+        {f"v{name}": ("on", "") for name in names},
+        check,
+        image=initramfs(t),
+        more=lambda name: f"vmbus = {name[1:]}\ndisk = ram:16M\nnic = switch0\n",
+    )
+
+
+TESTS = {
+    "vmbus": ("test", vmbus),
+    "vmbus_reload": ("all", vmbus_reload),
+    "vmbus_versions": ("all", versions),
+}
