@@ -134,7 +134,6 @@ static const struct pv_ops hv_ops = {
         .cpuid = hv_cpuid,
         .msr_read = hv_msr_read,
         .msr_write = hv_msr_write,
-        .hypercall = hv_hypercall,
         .serve = serve,
         .eoi = eoi,
         .vcpu_reset = vcpu_reset_pv,
@@ -170,6 +169,7 @@ static int attach_vcpu(struct vcpu *vcpu, uint8_t **memory)
 		stimer_init(&hv->stimers[i], vcpu, i);
 	}
 	vcpu->pv = hv;
+	vcpu->hypercall = hv_hypercall;
 	return 0;
 }
 

@@ -39,7 +39,7 @@ static bool reset_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 static bool vp_runtime_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	(void)msr;
-	*value = vm_ticks_to_ns(vcpu->stats.guest_ticks) / 100;
+	*value = vm_ticks_to_ns(stats_guest_ticks(vcpu)) / 100;
 	return true;
 }
 

@@ -131,7 +131,7 @@ START_TEST(values)
 	ck_assert_uint_eq(rd(vm->vcpus[1], HV_MSR_VP_INDEX), 1);
 	ck_assert_uint_eq(rd(vcpu, HV_MSR_TSC_FREQUENCY), 1000000000);
 	ck_assert_uint_eq(rd(vcpu, HV_MSR_APIC_FREQUENCY), lapic_timer_hz());
-	vcpu->stats.guest_ticks = 12345678;
+	vcpu->stats.loop_ticks = 12345678;
 	ck_assert_uint_eq(rd(vcpu, HV_MSR_VP_RUNTIME), 123456);
 	ck_assert_uint_eq(rd(vm->vcpus[1], HV_MSR_VP_RUNTIME), 0);
 	ck_assert_uint_eq(rd(vcpu, HV_MSR_GUEST_IDLE), 0);

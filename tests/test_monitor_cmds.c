@@ -164,7 +164,7 @@ START_TEST(list)
 	ck_assert(!until_key);
 	ck_assert(!repeated(&out));
 	fake_clock_advance(500 * MS);
-	vm->vcpus[0]->stats.guest_ticks = 240 * MS;
+	vm->vcpus[0]->stats.loop_ticks = 240 * MS;
 	vm->vcpus[1]->stats.exit_ticks[EXIT_IO] = 10 * MS;
 	ck_assert(repeated(&out));
 	ck_assert_str_eq(text,
@@ -330,7 +330,7 @@ static void work(unsigned times)
 		s->exit_ticks[EXIT_HLT] += 10000 * times;
 		s->exit_count[EXIT_IO] += 300 * times;
 		s->exit_ticks[EXIT_IO] += 6 * MS * times;
-		s->guest_ticks += 25 * MS * times;
+		s->loop_ticks += (31 * MS + 10000) * times;
 		s->halted_ticks += 50 * MS * times;
 	}
 	wait_ns += 10 * MS * times;

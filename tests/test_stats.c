@@ -21,7 +21,7 @@ START_TEST(table)
 	s->exit_count[EXIT_IO] = 1;
 	s->exit_ticks[EXIT_IO] = 1001;
 	s->exit_count[EXIT_FAILED] = 4; /* the last kind */
-	s->guest_ticks = 12003;
+	s->loop_ticks = 12003 + 4001;
 	s->halted_ticks = 77;
 	s->injected_interrupts = 5;
 	s->injected_exceptions = 6;
@@ -54,7 +54,7 @@ START_TEST(large_numbers)
 	s->exit_count[EXIT_HLT] = 1ULL << 60;
 	s->exit_ticks[EXIT_HLT] = 1ULL << 62;
 	s->exit_count[EXIT_IO] = 1ULL << 60;
-	s->guest_ticks = 1ULL << 62;
+	s->loop_ticks = 2ULL << 62;
 	stats_log(vm);
 	ck_assert_uint_eq(fake_log_count("(50.0 %)"), 1);
 	ck_assert_uint_eq(fake_log_count("50.0%"), 2);
@@ -71,5 +71,22 @@ START_TEST(sum_of_exits)
 }
 END_TEST
 
+/* In the loop, the time until the last exit counts, and not what that one has taken so far. */
+START_TEST(guest_ticks)
+{
+	struct vcpu *vcpu = vm->vcpus[0];
+
+	s->loop_ticks = 5000;
+	s->exit_ticks[EXIT_IO] = 1000;
+	ck_assert_uint_eq(stats_guest_ticks(vcpu), 4000);
+	s->loop_since = 100000;
+	vcpu->exit_tsc = 100300;
+	ck_assert_uint_eq(stats_guest_ticks(vcpu), 4300);
+	s->loop_ticks = 0;
+	ck_assert_uint_eq(stats_guest_ticks(vcpu), 0);
+}
+END_TEST
+
 UNIT_MAIN("stats", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, table);
-          tcase_add_test(tc, large_numbers); tcase_add_test(tc, sum_of_exits);)
+          tcase_add_test(tc, large_numbers); tcase_add_test(tc, sum_of_exits);
+          tcase_add_test(tc, guest_ticks);)

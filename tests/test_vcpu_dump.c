@@ -133,7 +133,7 @@ START_TEST(times_and_last_exits)
 {
 	fake_clock_set(5000000);
 	vcpu->exit_tsc = 4000000;
-	vcpu->stats.guest_ticks = 3000000;
+	vcpu->stats.loop_ticks = 3070000;
 	vcpu->stats.halted_ticks = 2000;
 	vcpu->stats.exit_count[EXIT_IO] = 7;
 	vcpu->stats.exit_ticks[EXIT_IO] = 70000;

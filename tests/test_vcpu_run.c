@@ -68,7 +68,7 @@ START_TEST(cpuid)
 	ck_assert_uint_eq(rip(), 0x8002);
 	ck_assert_uint_eq(vcpu->stats.exit_count[EXIT_CPUID], 1);
 	ck_assert_uint_eq(vcpu->stats.exit_count[EXIT_IO], 0);
-	ck_assert_uint_eq(vcpu->stats.guest_ticks, clock_now());
+	ck_assert_uint_eq(stats_guest_ticks(vcpu), clock_now());
 	ck_assert_int_eq(vcpu->state, VCPU_RUNNABLE);
 }
 END_TEST

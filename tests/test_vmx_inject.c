@@ -128,6 +128,11 @@ START_TEST(what_blocks)
 	give_nmi();
 	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = blocking[_i].state;
 	ck_assert_int_eq(vmx_in_intr_shadow(vcpu), blocking[_i].shadow);
+	fake_vmcs[VMCS_GUEST_RFLAGS] = RFLAGS_FIXED1 | RFLAGS_IF;
+	ck_assert_int_eq(vmx_intr_open(vcpu), !blocking[_i].shadow);
+	fake_vmcs[VMCS_GUEST_RFLAGS] = RFLAGS_FIXED1;
+	ck_assert(!vmx_intr_open(vcpu));
+	fake_vmcs[VMCS_GUEST_RFLAGS] = RFLAGS_FIXED1 | RFLAGS_IF;
 	ck_assert_int_eq(vmx_nmi_blocked(vcpu), blocking[_i].nmi_blocked);
 }
 END_TEST

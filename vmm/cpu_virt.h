@@ -139,9 +139,9 @@ struct cpu_virt_ops {
 	/*
 	 * Enter the guest until something happens or the host TSC (now_tsc: just read) passes
 	 * deadline_tsc; decode what happened into vcpu->exit. Host interrupts that arrive are
-	 * handled inside.
+	 * handled inside. Returns vcpu, which the caller so need not keep.
 	 */
-	void (*run)(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+	struct vcpu *(*run)(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
 	/* vcpu_loop() of vmm/vcpu_loop.h with run and skip_exit in it. */
 	bool (*loop)(struct vcpu *vcpu, uint64_t slice_end_ns);
 
@@ -166,6 +166,8 @@ struct cpu_virt_ops {
 	/* The instruction that exited lies in a STI or MOV SS shadow: false = interrupts must wait.
 	 */
 	bool (*in_intr_shadow)(struct vcpu *vcpu);
+	/* RFLAGS.IF is 1, and there is no such shadow. */
+	bool (*intr_open)(struct vcpu *vcpu);
 	bool (*nmi_blocked)(struct vcpu *vcpu);
 	/* NMIs wait until IRET, or no longer: for an NMI or an IRET that is carried out here. */
 	void (*set_nmi_blocked)(struct vcpu *vcpu, bool blocked);

@@ -118,11 +118,6 @@ static void inject(struct vcpu *vcpu, const struct event *event)
 	cpu_virt->inject(vcpu, event);
 }
 
-static bool interrupts_open(struct vcpu *vcpu)
-{
-	return (cpu_virt->get_reg(vcpu, REG_RFLAGS) & RFLAGS_IF) && !cpu_virt->in_intr_shadow(vcpu);
-}
-
 /* Is it the 8259 pair's turn? A message that asked for it is good for one look. */
 static bool extint_waits(struct vcpu *vcpu)
 {
@@ -159,7 +154,7 @@ static bool deliver_interrupt(struct vcpu *vcpu, bool busy)
 	if (!extint && vector < 0) {
 		return false;
 	}
-	if (busy || !interrupts_open(vcpu)) {
+	if (busy || !cpu_virt->intr_open(vcpu)) {
 		return true;
 	}
 	if (extint) {

@@ -225,31 +225,40 @@ static LAPIC_RARE void watch_moved(struct lapic *apic)
 	lapic_attention(apic);
 }
 
+static __attribute__((noinline)) void fold_posted(struct lapic *apic)
+{
+	__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&apic->eoi_watch_moved, __ATOMIC_RELAXED)) {
+		watch_moved(apic);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		if (!__atomic_load_n(&apic->pir[i], __ATOMIC_RELAXED)) {
+			continue;
+		}
+		uint64_t bits = __atomic_exchange_n(&apic->pir[i], 0, __ATOMIC_ACQUIRE);
+		uint64_t level = __atomic_load_n(&apic->pir_level[i], __ATOMIC_RELAXED);
+
+		accept_word(apic, i * 2, (uint32_t)bits, (uint32_t)level);
+		accept_word(apic, i * 2 + 1, (uint32_t)(bits >> 32), (uint32_t)(level >> 32));
+	}
+}
+
+static __attribute__((noinline)) void tell_processor(struct lapic *apic)
+{
+	apic->attention = 0;
+	if (apic->tmr_changed) {
+		give_eoi_exits(apic);
+	}
+	cpu_virt->apic_set_irr(apic->vcpu, lapic_vector_highest(apic, LAPIC_IRR));
+}
+
 void lapic_fold(struct lapic *apic)
 {
 	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_RELAXED)) {
-		__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_SEQ_CST);
-		if (__atomic_load_n(&apic->eoi_watch_moved, __ATOMIC_RELAXED)) {
-			watch_moved(apic);
-		}
-		for (uint32_t i = 0; i < 4; i++) {
-			if (!__atomic_load_n(&apic->pir[i], __ATOMIC_RELAXED)) {
-				continue;
-			}
-			uint64_t bits = __atomic_exchange_n(&apic->pir[i], 0, __ATOMIC_ACQUIRE);
-			uint64_t level = __atomic_load_n(&apic->pir_level[i], __ATOMIC_RELAXED);
-
-			accept_word(apic, i * 2, (uint32_t)bits, (uint32_t)level);
-			accept_word(
-			        apic, i * 2 + 1, (uint32_t)(bits >> 32), (uint32_t)(level >> 32));
-		}
+		fold_posted(apic);
 	}
-	if (apic->attention && apic->hw_delivery) {
-		apic->attention = 0;
-		if (apic->tmr_changed) {
-			give_eoi_exits(apic);
-		}
-		cpu_virt->apic_set_irr(apic->vcpu, lapic_vector_highest(apic, LAPIC_IRR));
+	if (apic->hw_delivery && apic->attention) {
+		tell_processor(apic);
 	}
 }
 
@@ -270,7 +279,7 @@ uint32_t lapic_ppr(const struct lapic *apic)
 
 static void set_threshold(struct lapic *apic, uint8_t threshold)
 {
-	if (threshold != apic->tpr_threshold) {
+	if (threshold != apic->tpr_threshold && cpu_virt->caps()->apic.tpr_shadow) {
 		apic->tpr_threshold = threshold;
 		cpu_virt->apic_set_tpr_threshold(apic->vcpu, threshold);
 	}
@@ -284,6 +293,11 @@ int lapic_pending(struct lapic *apic)
 
 	lapic_fold(apic);
 	if (!apic->attention) {
+		return -1;
+	}
+	if (apic->irr_words == 0) {
+		apic->attention = 0;
+		set_threshold(apic, 0);
 		return -1;
 	}
 	vector = lapic_vector_highest(apic, LAPIC_IRR);
@@ -300,9 +314,7 @@ int lapic_pending(struct lapic *apic)
 		}
 		vector = -1;
 	}
-	if (cpu_virt->caps()->apic.tpr_shadow) {
-		set_threshold(apic, threshold);
-	}
+	set_threshold(apic, threshold);
 	return vector;
 }
 
@@ -359,18 +371,13 @@ static LAPIC_RARE bool deliverable_after_all(struct lapic *apic, int vector)
 
 bool lapic_has_interrupt(struct lapic *apic)
 {
-	int highest = lapic_vector_highest(apic, LAPIC_IRR);
+	int highest;
 
-	for (int i = 3; i >= 0; i--) {
-		uint64_t bits = __atomic_load_n(&apic->pir[i], __ATOMIC_ACQUIRE);
-
-		if (bits != 0) {
-			int posted = i * 64 + (int)bit_last(bits);
-
-			highest = posted > highest ? posted : highest;
-			break;
-		}
+	/* Who posts just now has not said so yet: his request follows. */
+	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_ACQUIRE)) {
+		fold_posted(apic);
 	}
+	highest = lapic_vector_highest(apic, LAPIC_IRR);
 	if (class_of(highest) > (lapic_ppr(apic) & PRIORITY_CLASS)) {
 		return true;
 	}
@@ -399,7 +406,10 @@ void lapic_end_of_interrupt(struct lapic *apic)
 		return;
 	}
 	lapic_vector_put(apic, LAPIC_ISR, (unsigned)vector, false);
-	lapic_attention(apic);
+	/* Somebody waited for it, maybe. */
+	if (apic->irr_words != 0) {
+		lapic_attention(apic);
+	}
 	if (apic->hw_delivery) {
 		cpu_virt->apic_set_isr(apic->vcpu, lapic_vector_highest(apic, LAPIC_ISR));
 	}

@@ -161,7 +161,9 @@ void lapic_send_self(struct lapic *apic, uint8_t vector)
 	}
 }
 
-void lapic_send_ipi(struct lapic *apic, uint32_t icr_low, uint32_t dest)
+/* To others, or to a destination that may be anybody. */
+static __attribute__((noinline)) void send_message(
+        struct lapic *apic, uint32_t icr_low, uint32_t dest)
 {
 	enum icr_shorthand shorthand = (enum icr_shorthand)(icr_low >> ICR_SHORTHAND_SHIFT & 3);
 	struct apic_msg msg = {
@@ -172,36 +174,40 @@ void lapic_send_ipi(struct lapic *apic, uint32_t icr_low, uint32_t dest)
 	        .level = false, /* IPIs are edges whatever the trigger bit says */
 	        .x2apic_dest = lapic_x2apic(apic),
 	};
-	bool fixed = msg.delivery == APIC_DM_FIXED || msg.delivery == APIC_DM_LOWEST;
 
-	if (fixed && msg.vector < LAPIC_FIRST_VECTOR) {
-		lapic_error(apic, ESR_SEND_ILLEGAL);
-		return;
-	}
 	/* INIT level de-assert only re-arms arbitration ids of old processors; no ExtINT by IPI. */
 	if ((msg.delivery == APIC_DM_INIT && (icr_low & (ICR_LEVEL | ICR_ASSERT)) == ICR_LEVEL) ||
 	        msg.delivery == APIC_DM_EXTINT) {
 		return;
 	}
-	switch (shorthand) {
-	case ICR_DEST:
+	if (shorthand == ICR_DEST) {
 		(void)apic_deliver(apic->vcpu->vm, &msg);
 		return;
-	case ICR_SELF:
-		/* Fixed is the one valid mode. */
-		if (msg.delivery == APIC_DM_FIXED) {
-			lapic_send_self(apic, msg.vector);
-		}
-		return;
-	case ICR_ALL:
+	}
+	if (shorthand == ICR_ALL) {
 		if (msg.delivery != APIC_DM_FIXED) {
 			return;
 		}
 		lapic_send_self(apic, msg.vector);
-		break;
-	case ICR_OTHERS:
-		break;
 	}
 	msg.dest = msg.x2apic_dest ? BROADCAST_32 : BROADCAST_8;
 	(void)deliver(apic->vcpu->vm, &msg, apic->vcpu);
+}
+
+void lapic_send_ipi(struct lapic *apic, uint32_t icr_low, uint32_t dest)
+{
+	unsigned delivery = icr_low >> ICR_DELIVERY_SHIFT & 7;
+	uint8_t vector = (uint8_t)icr_low;
+
+	if ((delivery == APIC_DM_FIXED || delivery == APIC_DM_LOWEST) &&
+	        vector < LAPIC_FIRST_VECTOR) {
+		lapic_error(apic, ESR_SEND_ILLEGAL);
+		return;
+	}
+	if ((icr_low >> ICR_SHORTHAND_SHIFT & 3) != ICR_SELF) {
+		send_message(apic, icr_low, dest);
+	} else if (delivery == APIC_DM_FIXED) {
+		/* The one valid mode. */
+		lapic_send_self(apic, vector);
+	}
 }

@@ -39,7 +39,7 @@ static void add_vcpu(struct vcpu *vcpu, struct sample_vm *s)
 	}
 	sched_get_stats(vcpu, &sched);
 	s->wait_ns += sched.wait_ns;
-	s->guest += look(&vcpu->stats.guest_ticks);
+	s->guest += stats_guest_ticks(vcpu);
 	s->halted += look(&vcpu->stats.halted_ticks);
 	/* A sleep is counted when it ends. */
 	if (__atomic_load_n(&vcpu->state, __ATOMIC_RELAXED) == VCPU_HALTED) {

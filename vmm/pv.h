@@ -4,6 +4,8 @@
  * 0x40000000, synthetic MSRs and hypercalls. hypercall/ implements Hyper-V's; a VM without one
  * (vm->pv NULL) finds Candela's own signature and nothing else.
  *
+ * Hypercalls have a pointer of their own, vcpu->hypercall, for they are frequent.
+ *
  * Context: calls that take a vCPU run on its own CPU, where it is loaded.
  */
 #ifndef VMM_PV_H
@@ -29,8 +31,6 @@ struct pv_ops {
 	/* false = #GP */
 	bool (*msr_read)(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 	bool (*msr_write)(struct vcpu *vcpu, uint32_t msr, uint64_t value);
-	/* VMCALL or VMMCALL. */
-	enum exit_action (*hypercall)(struct vcpu *vcpu);
 	/* VCPU_REQ_PV: whatever was left for this vCPU by other CPUs; VCPU_REQ_PV_IDLE. */
 	void (*serve)(struct vcpu *vcpu);
 	/* The guest ended an interrupt that pv_wants_eoi() named. */

@@ -39,19 +39,40 @@ uint64_t stats_exits(const struct vm *vm)
 	return count;
 }
 
+static uint64_t look(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+uint64_t stats_guest_ticks(const struct vcpu *vcpu)
+{
+	const struct vcpu_stats *s = &vcpu->stats;
+	uint64_t in_loop = look(&s->loop_ticks), since = look(&s->loop_since), host = 0;
+
+	/* What the exit that is being decided takes is not counted yet. */
+	if (since) {
+		in_loop += look(&vcpu->exit_tsc) - since;
+	}
+	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
+		host += look(&s->exit_ticks[i]);
+	}
+	/* While it is in the guest, its last exit is: another CPU may see that one alone. */
+	return in_loop > host ? in_loop - host : 0;
+}
+
 static void log_vcpu(const struct vcpu *vcpu)
 {
 	const struct vcpu_stats *s = &vcpu->stats;
-	uint64_t count = vcpu_exits(vcpu), ticks = 0;
+	uint64_t count = vcpu_exits(vcpu), ticks = 0, guest = stats_guest_ticks(vcpu);
 
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
 		ticks += s->exit_ticks[i];
 	}
 	log_info("vm %s vCPU %u: %llu exits; ticks: guest %llu, host %llu (%llu.%llu %%)",
 	        vcpu->vm->config->name, vcpu->index, (unsigned long long)count,
-	        (unsigned long long)s->guest_ticks, (unsigned long long)ticks,
-	        (unsigned long long)permille(ticks, ticks + s->guest_ticks) / 10,
-	        (unsigned long long)permille(ticks, ticks + s->guest_ticks) % 10);
+	        (unsigned long long)guest, (unsigned long long)ticks,
+	        (unsigned long long)permille(ticks, ticks + guest) / 10,
+	        (unsigned long long)permille(ticks, ticks + guest) % 10);
 	log_info("  asleep in HLT: %llu ticks; interrupts delivered by injection: %llu, "
 	         "exceptions: %llu",
 	        (unsigned long long)s->halted_ticks, (unsigned long long)s->injected_interrupts,

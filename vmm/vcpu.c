@@ -38,6 +38,11 @@ enum exit_action vcpu_fault_noerr(struct vcpu *vcpu, enum x86_exception vector)
 	return queue(vcpu, vector, false, 0);
 }
 
+enum exit_action vcpu_no_hypercall(struct vcpu *vcpu)
+{
+	return vcpu_fault_noerr(vcpu, X86_UD);
+}
+
 enum exit_action vcpu_page_fault(struct vcpu *vcpu, gva_t address, uint32_t error)
 {
 	/* A loaded vCPU's CR2 is the processor's own. */

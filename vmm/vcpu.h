@@ -200,6 +200,7 @@ struct vcpu {
 	uint32_t cpu;   /* [a] physical CPU it belongs to; changed under that one's queue lock */
 	void *virt;     /* (c) the back end's part: struct vmx_vcpu */
 	void *pv;       /* (c) the paravirtual interface's part: struct hv_vcpu; NULL = none */
+	enum exit_action (*hypercall)(struct vcpu *vcpu); /* (c) VMCALL: the interface's, or #UD */
 
 	uint32_t attention;     /* (v) 1 = an event may wait, besides what requests say */
 	uint64_t requests;      /* [a] bits of enum vcpu_request */
@@ -282,6 +283,8 @@ enum exit_action vcpu_fault(struct vcpu *vcpu, enum x86_exception vector, uint32
 enum exit_action vcpu_fault_noerr(struct vcpu *vcpu, enum x86_exception vector);
 /* #PF: CR2 and the error code. */
 enum exit_action vcpu_page_fault(struct vcpu *vcpu, gva_t address, uint32_t error);
+/* vcpu->hypercall where no interface announces any: VMCALL is no instruction of ours. */
+enum exit_action vcpu_no_hypercall(struct vcpu *vcpu);
 /* Set the reason and return ACT_KILL. reason: a string constant. */
 enum exit_action vcpu_kill(struct vcpu *vcpu, const char *reason);
 
@@ -318,8 +321,13 @@ void vcpu_read_xmm(struct vcpu *vcpu, void *buf, unsigned n);
  */
 __must_check bool vcpu_call(struct vcpu *vcpu, struct vcpu_call *call);
 
-/* One exit, decided: table by kind (vmm/vcpu_exit.c). */
-enum exit_action vcpu_exit_dispatch(struct vcpu *vcpu, const struct vcpu_exit *exit);
+/* One exit, decided: a table by kind (vmm/vcpu_exit.c). */
+typedef enum exit_action exit_handler(struct vcpu *vcpu, const struct vcpu_exit *exit);
+extern exit_handler *const vcpu_exit_handlers[EXIT_KIND_COUNT];
+static inline enum exit_action vcpu_exit_dispatch(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	return vcpu_exit_handlers[exit->kind](vcpu, exit);
+}
 extern const char *const exit_kind_names[EXIT_KIND_COUNT];
 
 /*

@@ -248,7 +248,7 @@ static void dump_times(const struct vcpu *vcpu, struct out *out)
 	out_print(out,
 	        "  microseconds: in the guest %llu, in the hypervisor %llu, asleep %llu; %llu "
 	        "exits\n",
-	        (unsigned long long)exit_ticks_us(vcpu->stats.guest_ticks),
+	        (unsigned long long)exit_ticks_us(stats_guest_ticks(vcpu)),
 	        (unsigned long long)exit_ticks_us(host),
 	        (unsigned long long)exit_ticks_us(vcpu->stats.halted_ticks),
 	        (unsigned long long)exits);

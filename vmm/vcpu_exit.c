@@ -15,8 +15,6 @@
 
 #define DR6_CAUSES 0x600fULL /* what an exit can report: B0-B3, BD, BS */
 
-typedef enum exit_action exit_handler(struct vcpu *vcpu, const struct vcpu_exit *exit);
-
 static enum exit_action resume(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	(void)vcpu;
@@ -56,10 +54,10 @@ static enum exit_action undefined(struct vcpu *vcpu, const struct vcpu_exit *exi
 	return vcpu_fault_noerr(vcpu, X86_UD);
 }
 
-/* Without an interface that CPUID announces, VMCALL is no instruction of ours. */
 static enum exit_action hypercall(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
-	return vcpu->pv ? vcpu->vm->pv->hypercall(vcpu) : undefined(vcpu, exit);
+	(void)exit;
+	return vcpu->hypercall(vcpu);
 }
 
 static enum exit_action privileged(struct vcpu *vcpu, const struct vcpu_exit *exit)
@@ -171,7 +169,7 @@ static enum exit_action failed(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	return vcpu_kill(vcpu, "the processor refused to enter the guest");
 }
 
-static exit_handler *const handlers[EXIT_KIND_COUNT] = {
+exit_handler *const vcpu_exit_handlers[EXIT_KIND_COUNT] = {
         [EXIT_NONE] = resume,
         [EXIT_CPUID] = cpuid_handle_exit,
         [EXIT_IO] = pio_handle_exit,
@@ -227,8 +225,3 @@ const char *const exit_kind_names[EXIT_KIND_COUNT] = {
 
 _Static_assert(EXIT_KIND_COUNT == EXIT_FAILED + 1, "a new kind of exit needs a row in both tables");
 _Static_assert(EXIT_KIND_COUNT <= STATS_KINDS, "statistics count every kind");
-
-enum exit_action vcpu_exit_dispatch(struct vcpu *vcpu, const struct vcpu_exit *exit)
-{
-	return handlers[exit->kind](vcpu, exit);
-}

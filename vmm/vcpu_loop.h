@@ -12,7 +12,7 @@
 #include "vmm/vcpu.h"
 
 /* cpu_virt_ops.run and skip_exit. */
-typedef void vcpu_run_fn(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+typedef struct vcpu *vcpu_run_fn(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
 typedef void vcpu_skip_fn(struct vcpu *vcpu);
 
 /* --- vcpu_run.c --- */
@@ -34,43 +34,46 @@ static inline __attribute__((always_inline)) bool vcpu_loop(
         struct vcpu *vcpu, uint64_t slice_end_ns, vcpu_run_fn *run, vcpu_skip_fn *skip)
 {
 	const uint64_t *deadline_tsc = timer_watch(vcpu->cpu, slice_end_ns);
-	struct vcpu_stats *stats = &vcpu->stats;
+	enum exit_kind kind = EXIT_NONE;
 	enum vcpu_loop_end end = LOOP_GO_ON;
+	uint64_t now;
 
-	vcpu->exit_tsc = clock_tsc();
+	vcpu->exit_tsc = vcpu->stats.loop_since = clock_tsc();
 	vcpu->exit.kind = EXIT_NONE;
-	while (end == LOOP_GO_ON) {
-		uint64_t entry_tsc, deadline = __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED);
-
+	do {
 		if ((__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) | vcpu->attention) != 0) {
-			end = vcpu_prepare_entry(vcpu, slice_end_ns, deadline);
+			end = vcpu_prepare_entry(vcpu, slice_end_ns,
+			        __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED));
 			if (end != LOOP_GO_ON) {
 				break;
 			}
-			deadline = __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED);
 		}
-		entry_tsc = clock_tsc();
-		stats->exit_ticks[vcpu->exit.kind] += entry_tsc - vcpu->exit_tsc;
-		run(vcpu, entry_tsc, deadline);
-		vcpu->exit_tsc = clock_tsc();
-		stats->guest_ticks += vcpu->exit_tsc - entry_tsc;
-		stats->exit_count[vcpu->exit.kind]++;
-		if (vcpu->exit.kind != EXIT_NONE) {
+		now = clock_tsc();
+		vcpu->stats.exit_ticks[kind] += now - vcpu->exit_tsc;
+		vcpu = run(vcpu, now, __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED));
+		now = clock_tsc();
+		vcpu->exit_tsc = now;
+		kind = vcpu->exit.kind;
+		vcpu->stats.exit_count[kind]++;
+		if (kind != EXIT_NONE) {
 			enum exit_action action;
 
-			vcpu_record_exit(vcpu, vcpu->exit_tsc);
-			action = vcpu_exit_dispatch(vcpu, &vcpu->exit);
+			vcpu_record_exit(vcpu, now);
+			action = vcpu_exit_handlers[kind](vcpu, &vcpu->exit);
 			if (__builtin_expect(action == ACT_SKIP, 1)) {
 				skip(vcpu);
 			} else if (!vcpu_act(vcpu, action)) {
 				end = LOOP_DONE;
 			}
-		} else if (vcpu->exit_tsc >= __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED) &&
+		} else if (now >= __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED) &&
 		           !vcpu_deadline_passed(vcpu, slice_end_ns)) {
 			end = LOOP_DONE;
 		}
-	}
-	stats->exit_ticks[vcpu->exit.kind] += clock_tsc() - vcpu->exit_tsc;
+	} while (end == LOOP_GO_ON);
+	now = clock_tsc();
+	vcpu->stats.exit_ticks[kind] += now - vcpu->exit_tsc;
+	vcpu->stats.loop_ticks += now - vcpu->stats.loop_since;
+	vcpu->stats.loop_since = 0;
 	return end == LOOP_SERVE;
 }
 

@@ -118,6 +118,7 @@ static int create_vcpu(struct vm *vm, unsigned index)
 	vcpu->vm = vm;
 	vcpu->index = index;
 	vcpu->next_exit = vcpu->last_exits;
+	vcpu->hypercall = vcpu_no_hypercall;
 	vcpu->state = VCPU_STOPPED;
 	vcpu->tsc_offset = vm->tsc_offset;
 	lapic_init(&vcpu->lapic, vcpu, apic_page);

@@ -260,6 +260,7 @@ const struct cpu_virt_ops vmx_ops = {
         .skip_exit = vmx_skip_exit,
         .pend_debug = vmx_pend_debug,
         .in_intr_shadow = vmx_in_intr_shadow,
+        .intr_open = vmx_intr_open,
         .nmi_blocked = vmx_nmi_blocked,
         .set_nmi_blocked = vmx_set_nmi_blocked,
         .inject = vmx_inject,

@@ -41,6 +41,11 @@ bool vmx_in_intr_shadow(struct vcpu *vcpu)
 	return (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS)) != 0;
 }
 
+bool vmx_intr_open(struct vcpu *vcpu)
+{
+	return (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && !vmx_in_intr_shadow(vcpu);
+}
+
 /*
  * Nothing but an NMI of its own blocks a guest's NMIs. Bochs 2.7 does not open them when it enters
  * a guest whose state says so: what the guest before it on this CPU had blocked stays blocked until

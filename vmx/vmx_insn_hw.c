@@ -17,16 +17,15 @@ uint64_t vmcs_read(enum vmcs_field field)
 
 void vmcs_write(enum vmcs_field field, uint64_t value)
 {
-	bool failed;
-
-	__asm__ volatile("vmwrite %2, %1"
-	                 : "=@ccbe"(failed)
-	                 : "r"((uint64_t)field), "r"(value)
-	                 : "memory");
-	if (failed) {
-		/* BUG() without a call: this is on the exit path, its caller's name is enough. */
-		__builtin_trap();
-	}
+	__asm__ goto("vmwrite %1, %0\n\tjbe %l[failed]"
+	             :
+	             : "r"((uint64_t)field), "r"(value)
+	             : "cc", "memory"
+	             : failed);
+	return;
+failed:
+	/* BUG() without a call: this is on the exit path, its caller's name is enough. */
+	__builtin_trap();
 }
 
 bool vmcs_try_read(enum vmcs_field field, uint64_t *value)
@@ -95,14 +94,15 @@ void vmx_invvpid(enum invalidate_type type, uint16_t vpid)
 }
 
 /*
- * Afterwards no register is what it was: the compiler keeps what it needs on the stack, and only
- * that. RBP it does not give away: vmx_enter_guest() does.
+ * Afterwards RBX is the vCPU again, and no other register is what it was: the compiler keeps what
+ * it needs on the stack, and only that. RBP it does not give away; vmx_enter_guest keeps it.
  */
-void vmx_enter(struct vcpu *vcpu)
+struct vcpu *vmx_enter(struct vcpu *vcpu)
 {
 	__asm__ volatile("call vmx_enter_guest"
-	                 : "+D"(vcpu)
+	                 : "+b"(vcpu)
 	                 :
-	                 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
+	                 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
 	                 "r13", "r14", "r15", "cc", "memory");
+	return vcpu;
 }

@@ -244,7 +244,7 @@ static __attribute__((noinline)) void skip_flags(bool repeats)
 	}
 }
 
-static inline void skip(uint64_t len)
+static inline void skip(uint32_t len)
 {
 	uint64_t next = vmcs_read(VMCS_GUEST_RIP) + len;
 
@@ -269,7 +269,7 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 void vmx_skip_exit(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	skip(vmcs_read(VMCS_EXIT_INSN_LEN));
+	skip((uint32_t)vmcs_read(VMCS_EXIT_INSN_LEN));
 }
 
 void vmx_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits)

@@ -86,7 +86,7 @@ void vmcs_setup(struct vcpu *vcpu);
 void vmcs_set_host_cpu(struct pcpu *cpu);
 
 /* --- vmx_run.c --- */
-void vmx_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+struct vcpu *vmx_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
 bool vmx_loop(struct vcpu *vcpu, uint64_t slice_end_ns);
 
 /* --- vmx_regs.c --- */
@@ -108,6 +108,7 @@ uint64_t vmx_cr4_guest_owned(void);
 
 /* --- vmx_inject.c --- */
 bool vmx_in_intr_shadow(struct vcpu *vcpu);
+bool vmx_intr_open(struct vcpu *vcpu);
 bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 void vmx_inject(struct vcpu *vcpu, const struct event *event);

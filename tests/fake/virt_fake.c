@@ -105,6 +105,11 @@ static bool op_in_intr_shadow(struct vcpu *vcpu)
 	return fake_vcpu(vcpu)->intr_shadow;
 }
 
+static bool op_intr_open(struct vcpu *vcpu)
+{
+	return (fake_vcpu(vcpu)->regs[REG_RFLAGS] & RFLAGS_IF) && !fake_vcpu(vcpu)->intr_shadow;
+}
+
 static bool op_nmi_blocked(struct vcpu *vcpu)
 {
 	return fake_vcpu(vcpu)->nmi_blocked;
@@ -260,6 +265,7 @@ static const struct cpu_virt_ops fake_ops = {
         .skip_insn = op_skip_insn,
         .pend_debug = op_pend_debug,
         .in_intr_shadow = op_in_intr_shadow,
+        .intr_open = op_intr_open,
         .nmi_blocked = op_nmi_blocked,
         .set_nmi_blocked = op_set_nmi_blocked,
         .inject = op_inject,
@@ -373,6 +379,7 @@ struct vm *fake_vm(uint64_t mem_size, unsigned n_vcpus)
 		vcpu->vm = &the_vm;
 		vcpu->index = i;
 		vcpu->next_exit = vcpu->last_exits;
+		vcpu->hypercall = vcpu_no_hypercall;
 		vcpu->virt = &fakes[i];
 		vcpu->state = i == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI;
 		vcpu->xcr0 = 1;
