@@ -71,11 +71,15 @@ SECTIONS = [
 
 
 def publish():
-    """What was measured last replaces what is committed."""
+    """What was measured later replaces what is committed."""
     os.makedirs(DOCS, exist_ok=True)
-    for name in os.listdir(OUT):
-        if name.endswith(".csv"):
-            shutil.copy(os.path.join(OUT, name), DOCS)
+    for name in sorted(os.listdir(OUT)):
+        new, old = os.path.join(OUT, name), os.path.join(DOCS, name)
+        if not name.endswith(".csv"):
+            continue
+        if not os.path.exists(old) or os.path.getmtime(new) > os.path.getmtime(old):
+            shutil.copy(new, old)
+            print(f"taken: {name}")
 
 
 def write(settings):

@@ -115,6 +115,8 @@ What differs for other reasons than length of path:
 - DR7: KVM gives the guest the debug registers at the first access and takes them back at the next
   exit, so 1,024 accesses in a row cost it one exit;
 - xAPIC: without a virtual APIC KVM decodes and emulates the instruction of every access;
+- "interrupts off, then let in by STI" is how such figures are often taken; it adds the exit by which
+  a hypervisor learns that the guest takes interrupts again;
 - the VP index by a hypercall needs access to VP registers, which KVM does not offer.
 """
 
