@@ -251,7 +251,8 @@ static void nic_ask(struct bus_channel *ch)
 		return;
 	default:
 		len = put_frame(bus_memory.send + section * SECTION);
-		nic_say(ch, NVSP_SEND_RNDIS, NVSP_CHANNEL_DATA, section,
+		nic_say(ch, NVSP_SEND_RNDIS, NVSP_CHANNEL_DATA,
+		        rnd_below(32) ? section : (uint32_t)rnd_odd(),
 		        rnd_below(32) ? len : (uint32_t)rnd_odd());
 		return;
 	}

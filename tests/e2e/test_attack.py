@@ -14,14 +14,13 @@ from test_monitor import KEY
 
 # VM: (vCPUs, attacks one after the other). They come through and power off.
 SURVIVORS = {
-    "exits": (1, "cpuid port_flood mmio_flood msr_flood ept_miss"),
+    "exits": (1, "cpuid port_flood mmio_flood msr_flood ept_miss hypercalls"),
     "idlers": (1, "pause sti_spin hlt_wake forbidden"),
     "strings": (1, "strings mmio_forms rom"),
     "tables": (1, "cr3_loop pt_rewrite flags"),
     "registers": (1, "msrs crs"),
     "programs": (1, "ports devices"),
     "floods": (1, "console log"),
-    "calls": (1, "hypercalls"),
     "storms": (2, "ipi_storm nmi_storm ipi_storm_x2apic"),
     "starts": (2, "init_storm selfmod remap"),
     "ticks": (4, "timers timers_masked"),

@@ -111,7 +111,4 @@ def beside(secs, lives, seed):
     return run
 
 
-TESTS = {
-    "attack_bus": ("all", beside(30, 3, 1)),
-    "attack_bus_short": ("all", beside(5, 1, 7)),
-}
+TESTS = {"attack_bus": ("all", beside(30, 3, 1))}
