@@ -14,7 +14,7 @@ set terminal svg size {width},{height} font "sans-serif,12" background "white"
 set output "{output}"
 set border 3
 set tics nomirror
-set key above
+set key above samplen 1 maxrows 1
 """
 
 # One line an operation: a mark at the median, from the smallest sample to the 99th percentile.
@@ -47,7 +47,7 @@ CURVES = [
     # title, files, color, offset of its line
     ("Candela", ["latency"], "#1f77b4", -0.2),
     ("KVM, mitigations off", ["peer_off"], "#ff7f0e", 0.05),
-    ("KVM, Debian's mitigations", ["peer_default"], "#c03030", 0.25),
+    ("KVM, default", ["peer_default"], "#c03030", 0.25),
 ]
 
 # What stands for a kind of operation, and its name under the bars.
