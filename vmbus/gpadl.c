@@ -8,6 +8,7 @@
 #include "vmbus/gpadl.h"
 
 #include "vmbus/proto.h"
+#include "vmm/lib/copy_hw.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
 
@@ -406,7 +407,7 @@ int gpadl_write(const struct gpadl *g, uint32_t at, const void *buf, uint32_t le
 
 		run = len;
 		to = advance(&c, &run);
-		memcpy(to, from, run);
+		copy_large(to, from, run);
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 // a shared image's page must not undo a write, so it is made under a lock.
 #include "devices/backend/blk_ram.h"
 #include "vmm/lib/bits.h"
+#include "vmm/lib/copy_hw.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
 
@@ -36,7 +37,7 @@ static void copy_page(struct blk_ram *ram, uint64_t page)
 
 	spin_lock(&ram->lock);
 	if (!page_is_copied(ram, page)) {
-		memcpy(piece_at(ram, at), ram->image + at, len < PAGE_SIZE ? len : PAGE_SIZE);
+		copy_large(piece_at(ram, at), ram->image + at, len < PAGE_SIZE ? len : PAGE_SIZE);
 		__atomic_fetch_or(&ram->copied[page / 64], BIT64(page % 64), __ATOMIC_RELEASE);
 		ram->n_copied++;
 	}
@@ -75,11 +76,11 @@ static void move_seg(struct blk_ram *ram, bool write, uint64_t at, const struct 
 		if (write) {
 			uint8_t *to = span_to_write(ram, at + done, &n);
 
-			memcpy(to, seg->hva + done, n);
+			copy_large(to, seg->hva + done, n);
 		} else {
 			const uint8_t *from = span_to_read(ram, at + done, &n);
 
-			memcpy(seg->hva + done, from, n);
+			copy_large(seg->hva + done, from, n);
 		}
 	}
 }
