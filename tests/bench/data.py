@@ -128,14 +128,14 @@ class Meter:
 
 # Name, arguments of diskload, size of a request, requests; fewer by PIO.
 DISK_LOADS = [
-    ("read 4K 1", "r rand 4096 1", 4096, 2048),
-    ("read 4K 32", "r rand 4096 32", 4096, 4096),
-    ("write 4K 1", "w rand 4096 1", 4096, 2048),
-    ("write 4K 32", "w rand 4096 32", 4096, 4096),
-    ("read 128K 1", "r seq 131072 1", 131072, 256),
-    ("read 128K 32", "r seq 131072 32", 131072, 256),
-    ("write 128K 1", "w seq 131072 1", 131072, 256),
-    ("write 128K 32", "w seq 131072 32", 131072, 256),
+    ("read 4K 1", "r rand 4096 1", 4096, 1024),
+    ("read 4K 32", "r rand 4096 32", 4096, 2048),
+    ("write 4K 1", "w rand 4096 1", 4096, 1024),
+    ("write 4K 32", "w rand 4096 32", 4096, 2048),
+    ("read 128K 1", "r seq 131072 1", 131072, 128),
+    ("read 128K 32", "r seq 131072 32", 131072, 128),
+    ("write 128K 1", "w seq 131072 1", 131072, 128),
+    ("write 128K 32", "w seq 131072 32", 131072, 128),
 ]
 
 DISK_COUNT = "awk '{print \"requests\", $1 + $5}' /sys/block/sda/stat"
@@ -204,7 +204,7 @@ def disk(t):
     for label, load, unload, less_by in (
         ("storvsc", "modprobe sd_mod; modprobe hv_storvsc", "rmmod hv_storvsc", 1),
         ("IDE DMA", "modprobe ata_piix", "rmmod ata_piix; rmmod libata", 2),
-        ("IDE PIO", "modprobe libata dma=0; modprobe ata_piix", "true", 32),
+        ("IDE PIO", "modprobe libata dma=0; modprobe ata_piix", "true", 16),
     ):
         t.shell(load, 120)
         more = disk_loads(t, label, less_by=less_by)

@@ -12,7 +12,7 @@ one, two and four channels: as many vCPUs, which share the one processor. The lo
 tests/bench/diskload.c: direct I/O by io_submit and io_getevents, at random over the whole disk or
 in order, one request at a time or 32, by one process for each vCPU. What a load costs is counted
 by the monitor (`stat`, `vmbus`) before and after it, less what the same steps cost with a load
-that does nothing; typing at the console makes this good to about 20 exits a load. The machine has
+that does nothing; what is typed at the console makes this uncertain by about 30 exits a load. The machine has
 a clock of 200 MHz here instead of 50, so that what goes by time, ticks above all, is rarer.
 
 - exits: all of them. of them clock: the guest's timer interrupts, 250 a second when it is busy: each
