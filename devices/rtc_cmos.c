@@ -459,11 +459,6 @@ void rtc_cmos_time_passed(struct rtc_cmos *rtc, uint64_t paused_ns)
 	spin_unlock(&rtc->lock);
 }
 
-bool rtc_cmos_nmi_disabled(const struct rtc_cmos *rtc)
-{
-	return __atomic_load_n(&rtc->s.nmi_disabled, __ATOMIC_RELAXED);
-}
-
 void rtc_cmos_dump(const struct rtc_cmos *rtc, struct out *out)
 {
 	const struct rtc_cmos_state *s = &rtc->s;

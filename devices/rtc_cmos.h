@@ -16,7 +16,7 @@
 struct rtc_cmos_state {
 	uint32_t version;
 	uint8_t index;                /* port 0x70, without bit 7 */
-	bool nmi_disabled;            /* port 0x70 bit 7 */
+	bool nmi_disabled;            /* port 0x70 bit 7; no device asks for an NMI */
 	uint8_t bytes[RTC_CMOS_SIZE]; /* 0-9 and 0x32 hold the time only while it stands still */
 	uint8_t flags;                /* register C's PF, AF, UF */
 	uint64_t base_seconds;        /* time of day before the update at update_ns, since year 0 */
@@ -49,7 +49,5 @@ void rtc_cmos_set_byte(struct rtc_cmos *rtc, unsigned index, uint8_t value);
 /* The VM was paused so long: the time of day catches up by whole seconds, the rest is kept for the
  * next time. An alarm that it jumps over does not ring. */
 void rtc_cmos_time_passed(struct rtc_cmos *rtc, uint64_t paused_ns);
-/* Port 0x70 bit 7. */
-bool rtc_cmos_nmi_disabled(const struct rtc_cmos *rtc);
 
 #endif

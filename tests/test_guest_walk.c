@@ -394,12 +394,10 @@ START_TEST(virt_copies)
 		buf[i] = (uint8_t)(i + 1);
 	}
 	ck_assert_int_eq(guest_virt_write(vcpu, gva(0x5fe0), buf, sizeof(buf), &at, &fault), 0);
-	ck_assert_int_eq(
-	        guest_virt_read(vcpu, gva(0x5fe0), got, sizeof(got), WALK_READ, &at, &fault), 0);
+	ck_assert_int_eq(guest_system_read(vcpu, gva(0x5fe0), got, sizeof(got), &at, &fault), 0);
 	ck_assert_int_eq(memcmp(buf, got, sizeof(buf)), 0);
 	/* Not RAM behind the tables. */
-	ck_assert_int_eq(
-	        guest_virt_read(vcpu, gva(0x200000), got, 1, WALK_READ, &at, &fault), -EIO);
+	ck_assert_int_eq(guest_system_read(vcpu, gva(0x200000), got, 1, &at, &fault), -EIO);
 	/* The second page is missing: nothing is written to the first. */
 	ck_assert_int_eq(gmem_write(&vm->mem, gpa(0x12008), &none, 8), 0);
 	memset(got, 0, sizeof(got));
@@ -410,13 +408,11 @@ START_TEST(virt_copies)
 	ck_assert_int_eq(gmem_read(&vm->mem, gpa(0x1fffe0), got, 32), 0);
 	ck_assert_uint_eq(got[0], 0);
 	ck_assert_int_eq(
-	        guest_virt_read(vcpu, gva(0x1234567890000000ULL), got, 0, WALK_READ, &at, &fault),
-	        0);
+	        guest_system_read(vcpu, gva(0x1234567890000000ULL), got, 0, &at, &fault), 0);
 	/* Without paging, addresses wrap at 4 GiB. */
 	fake_vcpu(vcpu)->regs[REG_CR0] = 0;
 	fake_vcpu(vcpu)->regs[REG_EFER] = 0;
-	ck_assert_int_eq(
-	        guest_virt_read(vcpu, gva(0x100005fe0ULL), got, 4, WALK_READ, &at, &fault), 0);
+	ck_assert_int_eq(guest_system_read(vcpu, gva(0x100005fe0ULL), got, 4, &at, &fault), 0);
 	ck_assert_uint_eq(got[0], 1);
 }
 END_TEST

@@ -131,9 +131,9 @@ END_TEST
 START_TEST(nmi_mask)
 {
 	chip_out(vm, 0x70, 0x8f);
-	ck_assert(rtc_cmos_nmi_disabled(&rtc));
+	ck_assert(rtc.s.nmi_disabled);
 	chip_out(vm, 0x70, 0x0f);
-	ck_assert(!rtc_cmos_nmi_disabled(&rtc));
+	ck_assert(!rtc.s.nmi_disabled);
 }
 END_TEST
 
@@ -162,7 +162,7 @@ START_TEST(reset_keeps_time)
 
 	program_run(vm, &before, GSI);
 	rtc_cmos_reset(&rtc);
-	ck_assert(!rtc_cmos_nmi_disabled(&rtc));
+	ck_assert(!rtc.s.nmi_disabled);
 	program_run(vm, &after, GSI);
 	chip_out(vm, 0x70, 12);
 	(void)chip_in(vm, 0x71);

@@ -48,9 +48,8 @@ START_TEST(a_vm)
 		ck_assert_uint_eq(vm->vcpus[i]->index, i);
 		ck_assert_uint_eq(vm->vcpus[i]->cpu, i);
 		ck_assert_uint_eq(vm->vcpus[i]->tsc_offset, vm->tsc_offset);
-		ck_assert_ptr_eq(vm_vcpu_by_apic_id(vm, i), vm->vcpus[i]);
+		ck_assert_uint_eq(lapic_id(&vm->vcpus[i]->lapic), i);
 	}
-	ck_assert_ptr_null(vm_vcpu_by_apic_id(vm, 2));
 	ck_assert_uint_eq(vm->home_cpu, 0);
 	vm_destroy(vm);
 	ck_assert_uint_eq(page_alloc_free_bytes(), free_at_start);

@@ -353,9 +353,9 @@ static int translate(struct vcpu *vcpu, const struct walk_state *state, struct p
 
 /* Exactly one of in and out is set. Each page is translated before the page before it is copied. */
 static int copy_virt(struct vcpu *vcpu, const struct walk_state *state, gva_t va, uint8_t *in,
-        const uint8_t *out, size_t len, enum walk_access access, gva_t *fault_va,
-        struct walk_fault *fault)
+        const uint8_t *out, size_t len, gva_t *fault_va, struct walk_fault *fault)
 {
+	const enum walk_access access = in ? WALK_READ : WALK_WRITE;
 	struct part part, next;
 	int err;
 
@@ -390,22 +390,13 @@ static int copy_virt(struct vcpu *vcpu, const struct walk_state *state, gva_t va
 	return err;
 }
 
-int guest_virt_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len, enum walk_access access,
-        gva_t *fault_va, struct walk_fault *fault)
-{
-	struct walk_state state;
-
-	guest_walk_state(vcpu, &state);
-	return copy_virt(vcpu, &state, va, buf, NULL, len, access, fault_va, fault);
-}
-
 int guest_virt_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len, gva_t *fault_va,
         struct walk_fault *fault)
 {
 	struct walk_state state;
 
 	guest_walk_state(vcpu, &state);
-	return copy_virt(vcpu, &state, va, NULL, buf, len, WALK_WRITE, fault_va, fault);
+	return copy_virt(vcpu, &state, va, NULL, buf, len, fault_va, fault);
 }
 
 /* [SDM3] "Access Rights": implicit supervisor-mode accesses; EFLAGS.AC does not lift SMAP. */
@@ -422,7 +413,7 @@ int guest_system_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len, gva_t 
 	struct walk_state state;
 
 	system_state(vcpu, &state);
-	return copy_virt(vcpu, &state, va, buf, NULL, len, WALK_READ, fault_va, fault);
+	return copy_virt(vcpu, &state, va, buf, NULL, len, fault_va, fault);
 }
 
 int guest_system_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len, gva_t *fault_va,
@@ -431,5 +422,5 @@ int guest_system_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len,
 	struct walk_state state;
 
 	system_state(vcpu, &state);
-	return copy_virt(vcpu, &state, va, NULL, buf, len, WALK_WRITE, fault_va, fault);
+	return copy_virt(vcpu, &state, va, NULL, buf, len, fault_va, fault);
 }

@@ -61,15 +61,14 @@ __must_check int guest_walk_traced(struct guest_mem *mem, const struct walk_stat
         enum walk_access access, gpa_t *out, struct walk_fault *fault, struct walk_trace *trace);
 
 /*
- * Copy between guest-virtual memory and buf, page by page. 0; -EFAULT with *fault and *fault_va;
+ * Copy from buf to guest-virtual memory, page by page. 0; -EFAULT with *fault and *fault_va;
  * -EIO when some page is not RAM. An operand on one or two pages is written whole or not at all;
  * longer ones may be written up to the page that fails. Addresses wrap as in the guest's mode.
  */
-__must_check int guest_virt_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len,
-        enum walk_access access, gva_t *fault_va, struct walk_fault *fault);
 __must_check int guest_virt_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len,
         gva_t *fault_va, struct walk_fault *fault);
-/* The same for what the processor itself accesses, whatever the CPL: descriptor tables, TSSs. */
+/* The same, and its like to buf, for what the processor itself accesses, whatever the CPL:
+ * descriptor tables, TSSs. */
 __must_check int guest_system_read(struct vcpu *vcpu, gva_t va, void *buf, size_t len,
         gva_t *fault_va, struct walk_fault *fault);
 __must_check int guest_system_write(struct vcpu *vcpu, gva_t va, const void *buf, size_t len,

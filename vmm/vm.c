@@ -187,13 +187,3 @@ void vm_destroy(struct vm *vm)
 	}
 	page_free(vm, pages_of(sizeof(*vm)));
 }
-
-struct vcpu *vm_vcpu_by_apic_id(struct vm *vm, uint32_t apic_id)
-{
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		if (lapic_id(&vm->vcpus[i]->lapic) == apic_id) {
-			return vm->vcpus[i];
-		}
-	}
-	return NULL;
-}

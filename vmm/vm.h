@@ -200,6 +200,5 @@ void vm_destroy(struct vm *vm);
  * there, a bounded piece at a time. true = look again before the CPU sleeps; vCPUs may run first.
  */
 bool vm_serve_requests(uint32_t cpu);
-struct vcpu *vm_vcpu_by_apic_id(struct vm *vm, uint32_t apic_id);
 
 #endif

@@ -50,7 +50,9 @@ struct blk_ops {
 	/* 0 = accepted, done() follows exactly once; -EAGAIN: its queue is full, nothing happened;
 	 * ready() of the blk's user is called when there is room. */
 	int (*submit)(struct blk *blk, struct blk_req *req);
-	/* What is waiting ends with BLK_CANCELLED. What is on its way to the hardware goes on. */
+	/* What is waiting ends with BLK_CANCELLED, whoever asked for it: an IDE disk and its
+	 * accelerator (vmbus/storvsp.h) have one back end. What is on its way to the hardware goes
+	 * on. */
 	void (*cancel)(struct blk *blk);
 	/* true = nothing is in flight any more. Bounded; ask again. */
 	bool (*drain)(struct blk *blk);

@@ -43,11 +43,6 @@ size_t console_write(const char *buf, size_t n)
 	return taken;
 }
 
-size_t console_tx_free(void)
-{
-	return free_bytes;
-}
-
 int console_getc(void)
 {
 	return next_in < n_in ? (unsigned char)in[next_in++] : -1;

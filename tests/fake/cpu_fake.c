@@ -129,11 +129,6 @@ void cpu_write_cr2(uint64_t v)
 	fake_cr2 = v;
 }
 
-uint64_t cpu_xgetbv(uint32_t index)
-{
-	return index == 0 ? fake_xcr0 : 0;
-}
-
 void cpu_xsetbv(uint32_t index, uint64_t v)
 {
 	if (index == 0) {

@@ -194,11 +194,6 @@ static void icr_write(uint32_t dest, uint32_t command)
 	mmio_write32(page + APIC_ICR, command);
 }
 
-void apic_send_ipi(uint32_t dest, uint8_t vector)
-{
-	icr_write(dest, ICR_FIXED | ICR_ASSERT | vector);
-}
-
 void apic_send_nmi_others(void)
 {
 	if (mode != APIC_NONE) {
@@ -220,7 +215,7 @@ void pcpu_kick(uint32_t cpu)
 {
 	if (cpu != pcpu_this()->index && cpu < MAX_CPUS &&
 	        __atomic_load_n(&pcpus[cpu].online, __ATOMIC_ACQUIRE)) {
-		apic_send_ipi(pcpus[cpu].apic_id, HOST_VECTOR_KICK);
+		icr_write(pcpus[cpu].apic_id, ICR_FIXED | ICR_ASSERT | HOST_VECTOR_KICK);
 	}
 }
 

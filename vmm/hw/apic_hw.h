@@ -14,7 +14,6 @@ void apic_init_cpu(void);  /* each CPU: enable, mask the LVT, measure nothing */
 void apic_calibrate(void); /* boot processor, after clock_init(): timer ticks per second */
 uint32_t apic_id(void);
 void apic_eoi(void);
-void apic_send_ipi(uint32_t apic_id, uint8_t vector);
 void apic_send_nmi_others(void); /* panic */
 void apic_send_init(uint32_t apic_id);
 void apic_send_sipi(uint32_t apic_id, uint8_t page);

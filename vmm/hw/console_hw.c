@@ -179,16 +179,6 @@ size_t console_write(const char *buf, size_t n)
 	return taken;
 }
 
-size_t console_tx_free(void)
-{
-	uint32_t room;
-
-	spin_lock(&lock);
-	room = console_ring_free(&tx);
-	spin_unlock(&lock);
-	return room > LOG_RESERVE ? room - LOG_RESERVE : 0;
-}
-
 uint32_t console_log_lines(void)
 {
 	return __atomic_load_n(&log_lines, __ATOMIC_RELAXED);

@@ -17,8 +17,6 @@ void console_irq_init(void); /* after apic_init and acpi_parse */
 
 /* Bytes of a guest's console; returns how many were taken (less than n when the ring is full). */
 size_t console_write(const char *buf, size_t n);
-/* Free bytes in the output ring. */
-size_t console_tx_free(void);
 /* One received byte, or -1. */
 int console_getc(void);
 

@@ -84,11 +84,6 @@ void cpu_cli(void)
 	asm volatile("cli" ::: "memory");
 }
 
-void cpu_sti(void)
-{
-	asm volatile("sti" ::: "memory");
-}
-
 void cpu_idle(void)
 {
 	/* STI holds interrupts back for one instruction: none slips in before HLT. */
@@ -187,27 +182,9 @@ void cpu_write_dr(unsigned n, uint64_t v)
 	}
 }
 
-void cpu_invlpg(uint64_t va)
-{
-	asm volatile("invlpg (%0)" ::"r"(va) : "memory");
-}
-
-void cpu_wbinvd(void)
-{
-	asm volatile("wbinvd" ::: "memory");
-}
-
 void cpu_xsetbv(uint32_t index, uint64_t v)
 {
 	asm volatile("xsetbv" ::"c"(index), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
-}
-
-uint64_t cpu_xgetbv(uint32_t index)
-{
-	uint32_t lo, hi;
-
-	asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(index));
-	return (uint64_t)hi << 32 | lo;
 }
 
 void cpu_xsave(void *area, uint64_t mask)
@@ -264,11 +241,6 @@ void cpu_out8(uint16_t port, uint8_t v)
 void cpu_out16(uint16_t port, uint16_t v)
 {
 	asm volatile("outw %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
-
-void cpu_out32(uint16_t port, uint32_t v)
-{
-	asm volatile("outl %0, %1" ::"a"(v), "Nd"(port) : "memory");
 }
 
 uint32_t mmio_read32(const void *reg)

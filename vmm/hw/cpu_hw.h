@@ -24,7 +24,6 @@ __must_check bool cpu_wrmsr_safe(uint32_t msr, uint64_t value);
 uint64_t cpu_rdtsc(void);
 void cpu_pause(void);
 void cpu_cli(void);
-void cpu_sti(void);
 /* STI; HLT; CLI: waits for an interrupt, which is handled before this returns. */
 void cpu_idle(void);
 /* Interrupts on for a moment: those that wait are handled. */
@@ -42,11 +41,8 @@ void cpu_write_cr3(uint64_t v);
 void cpu_write_cr4(uint64_t v);
 uint64_t cpu_read_dr(unsigned n); /* n: 0-3, 6, 7 */
 void cpu_write_dr(unsigned n, uint64_t v);
-void cpu_invlpg(uint64_t va);
-void cpu_wbinvd(void);
 
 void cpu_xsetbv(uint32_t index, uint64_t v);
-uint64_t cpu_xgetbv(uint32_t index);
 /* area: 64-byte aligned; mask: state components. */
 void cpu_xsave(void *area, uint64_t mask);
 void cpu_xrstor(const void *area, uint64_t mask);
@@ -58,7 +54,6 @@ uint16_t cpu_in16(uint16_t port);
 uint32_t cpu_in32(uint16_t port);
 void cpu_out8(uint16_t port, uint8_t v);
 void cpu_out16(uint16_t port, uint16_t v);
-void cpu_out32(uint16_t port, uint32_t v);
 
 /* Device memory: one access of exactly that width. */
 uint32_t mmio_read32(const void *reg);
