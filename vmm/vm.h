@@ -68,6 +68,7 @@ enum vm_request {
 	VM_REQ_DEBUG_EXIT, /* vm_debug_exit() */
 	VM_REQ_COUNT
 };
+#define VM_REQ_ENDS (BIT(VM_REQ_POWEROFF) | BIT(VM_REQ_KILL) | BIT(VM_REQ_DEBUG_EXIT))
 
 /* What the platform (devices/platform.c) offers to the VM. */
 struct vm_platform_ops {

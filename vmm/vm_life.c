@@ -7,7 +7,6 @@
 #include "vmm/hw/clock.h"
 #include "vmm/hw/panic.h"
 #include "vmm/hw/pcpu.h"
-#include "vmm/lib/fmt.h"
 #include "vmm/pv.h"
 #include "vmm/sched.h"
 #include "vmm/stats.h"
@@ -20,7 +19,6 @@
 #define CLEAR_TURN_PIECES 16U
 #define CLEAR_PIECE (1ULL << 20)
 
-#define REQ_ENDS (BIT(VM_REQ_KILL) | BIT(VM_REQ_DEBUG_EXIT) | BIT(VM_REQ_POWEROFF))
 #define REQ_BEFORE_AN_END \
 	(BIT(VM_REQ_START) | BIT(VM_REQ_RESET) | BIT(VM_REQ_PAUSE) | BIT(VM_REQ_RESUME))
 
@@ -99,45 +97,6 @@ void vm_autostart(bool can_come)
 	if (n == 0) {
 		log_info("no VM starts by itself: all have autostart = no");
 	}
-}
-
-/* --- telling --- */
-
-const char *const vm_state_names[] = {
-        [VM_OFF] = "off",
-        [VM_STARTING] = "starting",
-        [VM_RUNNING] = "running",
-        [VM_PAUSED] = "paused",
-};
-
-static size_t describe_off(const struct vm *vm, char *buf, size_t size)
-{
-	switch ((enum vm_off_why)vm->off_why) {
-	case VM_OFF_NEVER_STARTED:
-		return fmt_print(buf, size, "off (never started)");
-	case VM_OFF_POWERED_OFF:
-		return fmt_print(buf, size, "off (powered off: %s)", vm->off_reason);
-	case VM_OFF_KILLED:
-		return fmt_print(buf, size, "off (killed: %s)", vm->off_reason);
-	case VM_OFF_CANNOT_START:
-		return fmt_print(buf, size, "off (cannot be started)");
-	case VM_OFF_DEBUG_EXIT:
-		return fmt_print(buf, size, "off (debug exit %u)", vm->debug_exit);
-	}
-	return 0;
-}
-
-size_t vm_describe_state(const struct vm *vm, char *buf, size_t size)
-{
-	enum vm_state state = vm_state(vm);
-
-	if (state == VM_OFF) {
-		return describe_off(vm, buf, size);
-	}
-	if (__atomic_load_n(&vm->requests, __ATOMIC_SEQ_CST) & REQ_ENDS) {
-		return fmt_print(buf, size, "stopping");
-	}
-	return fmt_print(buf, size, "%s", vm_state_names[state]);
 }
 
 static void set_state(struct vm *vm, enum vm_state state)
@@ -410,7 +369,7 @@ static void carry_out_alive(struct vm *vm, uint32_t req)
 
 static void carry_out(struct vm *vm, uint32_t req)
 {
-	if ((req & REQ_ENDS) && vm->state != VM_OFF) {
+	if ((req & VM_REQ_ENDS) && vm->state != VM_OFF) {
 		end_by_request(vm, req);
 		if (!(req & BIT(VM_REQ_START))) {
 			power_off_if_last();
