@@ -141,6 +141,52 @@ START_TEST(rep_ins_in_batches)
 }
 END_TEST
 
+/* Runs of whole pages, and the operand between two of them. */
+START_TEST(strings_over_pages)
+{
+	struct vcpu_exit exit = string_exit(_i == 0, 4, true, 8);
+	uint64_t at = DATA + 0xffe - 40 * 4;
+
+	setup();
+	cpu->gpr[REG_RDI] = cpu->gpr[REG_RSI] = at;
+	cpu->gpr[REG_RCX] = 100;
+	for (uint32_t i = 0; i < 100 && _i == 1; i++) {
+		ck_assert_int_eq(gmem_write(&vm->mem, gpa(at + 4 * i), &i, 4), 0);
+	}
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_SKIP);
+	ck_assert_uint_eq(cpu->gpr[REG_RCX], 0);
+	ck_assert_uint_eq(cpu->gpr[_i == 0 ? REG_RDI : REG_RSI], at + 400);
+	ck_assert_uint_eq(last_width, 4);
+	ck_assert_uint_eq(_i == 0 ? n_reads : n_writes, 100);
+	for (unsigned i = 0; i < 100; i++) {
+		ck_assert_uint_eq(_i == 0 ? get_ram(at + 4 * i, 4) : written[i], i);
+	}
+}
+END_TEST
+
+/* Device memory from one page on: each access is the device's. */
+START_TEST(strings_into_a_device)
+{
+	static struct io_range mmio;
+	struct vcpu_exit exit = string_exit(true, 2, true, 8);
+	uint64_t entry = 0x10000083;
+
+	setup();
+	mmio = (struct io_range){
+	        .base = 0x10000000, .len = 0x1000, .ops = &ops, .kind = IO_FIXED, .enabled = true};
+	ck_assert_int_eq(io_bus_add(&vm->mmio, &mmio), 0);
+	ck_assert_int_eq(gmem_write(&vm->mem, gpa(TABLES + 0x2008), &entry, 8), 0);
+	cpu->gpr[REG_RDI] = 0x200000 - 4;
+	cpu->gpr[REG_RCX] = 10;
+	ck_assert_int_eq(pio_handle_exit(cpu, &exit), ACT_SKIP);
+	ck_assert_uint_eq(get_ram(0x200000 - 4, 4), 0x10000);
+	ck_assert_uint_eq(n_writes, 8);
+	ck_assert_uint_eq(written[0], 2);
+	ck_assert_uint_eq(written[7], 9);
+	ck_assert_uint_eq(last_width, 2);
+}
+END_TEST
+
 /* With TF set each iteration is a step of its own, which the back end's skip reports. */
 START_TEST(rep_single_step)
 {
@@ -330,8 +376,10 @@ END_TEST
 
 UNIT_MAIN("pio_emul", tcase_add_loop_test(tc, in, 0, ARRAY_SIZE(ins));
           tcase_add_loop_test(tc, out, 0, ARRAY_SIZE(ins)); tcase_add_test(tc, rep_ins_in_batches);
-          tcase_add_test(tc, rep_single_step); tcase_add_test(tc, watched_ports);
-          tcase_add_test(tc, exactly_one_batch); tcase_add_test(tc, outs_backwards_with_a_segment);
+          tcase_add_loop_test(tc, strings_over_pages, 0, 2);
+          tcase_add_test(tc, strings_into_a_device); tcase_add_test(tc, rep_single_step);
+          tcase_add_test(tc, watched_ports); tcase_add_test(tc, exactly_one_batch);
+          tcase_add_test(tc, outs_backwards_with_a_segment);
           tcase_add_test(tc, sixteen_bit_addresses_wrap);
           tcase_add_test(tc, operand_over_two_pages); tcase_add_test(tc, fault_in_the_middle);
           tcase_add_test(tc, read_only_and_user_pages); tcase_add_test(tc, buffer_is_a_device);)

@@ -298,6 +298,14 @@ void emul_store(struct vcpu *vcpu, const struct emul_operand *operand, uint64_t 
 	}
 }
 
+bool emul_is_ram(const struct vcpu *vcpu, gpa_t at, unsigned len)
+{
+	const struct guest_mem *mem = &vcpu->vm->mem;
+
+	return !is_apic_page(vcpu, at) && gmem_is_ram(mem, at, len) &&
+	       !gmem_maybe_overlaid(mem, at, len);
+}
+
 enum exit_action emul_fail(struct emul *e, int err)
 {
 	if (err == -EIO) {

@@ -70,6 +70,9 @@ __must_check int emul_translate(struct emul *e, struct emul_page *page, gva_t va
 uint64_t emul_load(struct vcpu *vcpu, const struct emul_operand *operand);
 void emul_store(struct vcpu *vcpu, const struct emul_operand *operand, uint64_t value);
 
+/* Are so many bytes, on one page, RAM and nothing else: no overlay, not the local APIC's page? */
+bool emul_is_ram(const struct vcpu *vcpu, gpa_t at, unsigned len);
+
 /* What an error of the above means for the guest: a fault, or its end. */
 enum exit_action emul_fail(struct emul *e, int err);
 

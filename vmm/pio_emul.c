@@ -7,6 +7,7 @@
 #include "vmm/cr.h"
 #include "vmm/emul_mem.h"
 #include "vmm/lib/bits.h"
+#include "vmm/lib/string.h"
 #include "vmm/mmio_emul.h"
 #include "vmm/vm.h"
 
@@ -43,39 +44,103 @@ static int string_step(struct emul *e, const struct vcpu_exit *exit, struct emul
 	return 0;
 }
 
+/*
+ * Iterations from here on, at most max, that go upwards through RAM, on one page and within the
+ * segment: they may be done at once. 0 = do one by itself, which finds out why.
+ */
+static unsigned block_len(struct emul *e, const struct vcpu_exit *exit, struct emul_page *page,
+        unsigned max, gpa_t *at)
+{
+	unsigned width = exit->io.width, addr_width = exit->io.addr_width, n;
+	enum vcpu_seg seg = exit->io.in ? SEG_ES : (enum vcpu_seg)exit->io.seg;
+	enum walk_access access = exit->io.in ? WALK_WRITE : WALK_READ;
+	uint64_t offset =
+	        vcpu_reg_get(e->vcpu, exit->io.in ? REG_RDI : REG_RSI) & width_mask(addr_width);
+	struct emul_operand operand;
+	gva_t va;
+
+	n = (unsigned)(PAGE_SIZE - (emul_linear_unchecked(e, seg, offset).v & PAGE_MASK)) / width;
+	n = n < max ? n : max;
+	if (n < 2 || n * width - 1 > width_mask(addr_width) - offset ||
+	        emul_linear(e, seg, offset, n * width, access, &va) ||
+	        emul_translate(e, page, va, width, access, &operand) ||
+	        !emul_is_ram(e->vcpu, operand.gpa[0], n * width)) {
+		return 0;
+	}
+	*at = operand.gpa[0];
+	return n;
+}
+
+/* n iterations with the RAM at 'at'. */
+static void string_block(struct vcpu *vcpu, const struct vcpu_exit *exit, gpa_t at, unsigned n)
+{
+	struct vm *vm = vcpu->vm;
+	uint8_t buf[PIO_BATCH * sizeof(uint32_t)];
+	unsigned width = exit->io.width;
+	uint64_t value = 0;
+
+	if (exit->io.in) {
+		for (unsigned i = 0; i < n; i++) {
+			value = io_cache_read(&vcpu->pio, &vm->pio, exit->io.port, width);
+			memcpy(buf + i * width, &value, width);
+		}
+		(void)!gmem_write(&vm->mem, at, buf, n * width);
+		return;
+	}
+	if (gmem_read(&vm->mem, at, buf, n * width)) {
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(&value, buf + i * width, width);
+		io_cache_write(&vcpu->pio, &vm->pio, exit->io.port, width, value);
+	}
+}
+
 static enum exit_action pio_string(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	struct emul_page page = {.va = EMUL_NO_PAGE};
 	unsigned addr_width = exit->io.addr_width;
 	unsigned index = exit->io.in ? REG_RDI : REG_RSI;
 	uint64_t left = 1;
+	uint64_t rflags;
 	struct emul e;
-	int64_t step;
+	bool blocks;
 
 	if (exit->io.rep) {
 		left = vcpu_reg_get(vcpu, REG_RCX) & width_mask(addr_width);
 	}
 	emul_begin(&e, vcpu);
-	step = (emul_walk(&e)->rflags & RFLAGS_DF) != 0 ? -(int64_t)exit->io.width : exit->io.width;
-	for (unsigned n = 0; left != 0; n++) {
+	rflags = emul_walk(&e)->rflags;
+	blocks = (rflags & (RFLAGS_DF | RFLAGS_TF)) == 0 && !vcpu->io_breakpoints;
+	for (unsigned n = 0, step; left != 0; n += step) {
+		unsigned max = left < PIO_BATCH - n ? (unsigned)left : PIO_BATCH - n;
+		int64_t bytes;
+		gpa_t at;
 		int err;
 
 		if (n == PIO_BATCH) {
 			return ACT_RESUME; /* the same instruction goes on */
 		}
 		/* [SDM3] "Single-Step Exception Condition": a step is one iteration. */
-		if (n == 1 && (emul_walk(&e)->rflags & RFLAGS_TF)) {
+		if (n == 1 && (rflags & RFLAGS_TF)) {
 			cpu_virt->skip_insn(vcpu, 0);
 			return ACT_RESUME;
 		}
-		err = string_step(&e, exit, &page);
-		if (err) {
-			return emul_fail(&e, err);
+		step = blocks ? block_len(&e, exit, &page, max, &at) : 0;
+		if (step) {
+			string_block(vcpu, exit, at, step);
+		} else {
+			step = 1;
+			err = string_step(&e, exit, &page);
+			if (err) {
+				return emul_fail(&e, err);
+			}
 		}
-		emul_reg_add(vcpu, index, addr_width, step);
-		left--;
+		bytes = (int64_t)step * exit->io.width;
+		emul_reg_add(vcpu, index, addr_width, (rflags & RFLAGS_DF) != 0 ? -bytes : bytes);
+		left -= step;
 		if (exit->io.rep) {
-			emul_reg_add(vcpu, REG_RCX, addr_width, -1);
+			emul_reg_add(vcpu, REG_RCX, addr_width, -(int64_t)step);
 		}
 		if (vcpu->io_breakpoints && dr_io_access(vcpu, exit->io.port, exit->io.width) &&
 		        left != 0) {
