@@ -26,7 +26,7 @@ enum vcpu_loop_end vcpu_prepare_entry(
         struct vcpu *vcpu, uint64_t slice_end_ns, uint64_t deadline_tsc);
 /* Run the timers that are due. false = the slice is over. */
 bool vcpu_deadline_passed(struct vcpu *vcpu, uint64_t slice_end_ns);
-/* What a handler wants, other than ACT_SKIP. false = leave the loop. */
+/* What a handler wants, other than ACT_SKIP and ACT_RESUME. false = leave the loop. */
 bool vcpu_act(struct vcpu *vcpu, enum exit_action action);
 
 /* true = requests came and the caller serves them; false = LOOP_DONE. */
@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) bool vcpu_loop(
 			action = vcpu_exit_handlers[kind](vcpu, &vcpu->exit);
 			if (__builtin_expect(action == ACT_SKIP, 1)) {
 				skip(vcpu);
-			} else if (!vcpu_act(vcpu, action)) {
+			} else if (action != ACT_RESUME && !vcpu_act(vcpu, action)) {
 				end = LOOP_DONE;
 			}
 		} else if (now >= __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED) &&
