@@ -247,4 +247,97 @@ def disk(t):
     t.expect_off()
 
 
-TESTS = {"disk": ("test", disk)}
+# --- the long one ---
+
+LONG_DISKS = """\
+disk = ram:\\guests\\root.img
+disk = ram:128M
+disk = ram:64M, block=4096
+disk = ram:32M
+"""
+
+# While program 1 runs: each channel to another CPU, and the CPU that has none then off line and on.
+CPUS_COME_AND_GO = """\
+turns=0
+while [ ! -e /tmp/end1 ]; do
+	for cpu in 1 2 3; do
+		for channel in /sys/bus/vmbus/devices/*/channels/*; do
+			echo $(((cpu + 1) % 4)) >$channel/cpu
+		done
+		echo 0 >/sys/devices/system/cpu/cpu$cpu/online && turns=$((turns + 1))
+		echo 1 >/sys/devices/system/cpu/cpu$cpu/online
+	done
+done 2>/dev/null
+echo turns $turns
+"""
+
+
+def background(t, number, disk, mib, depth, kib):
+    """Program number: random requests meanwhile; ended() waits for it."""
+    run = f"diskcheck run /dev/{disk} {mib} {depth} {kib} {number} >/tmp/out{number} 2>&1"
+    t.shell(f"rm -f /tmp/end{number}; ({run}; echo $? >/tmp/end{number}) & true")
+
+
+def ended(t, number, status):
+    t.shell(f"until [ -s /tmp/end{number} ]; do sleep 0.2; done", 1200)
+    out = t.shell(f"cat /tmp/end{number} /tmp/out{number}")
+    t.check_match(rf"^{status}\n", out, f"program {number} under load, status {status}")
+
+
+def cpus_come_and_go(t, names):
+    background(t, 1, names[1], 512, 64, 512)
+    background(t, 2, names[2], 512, 4, 128)
+    out = t.shell("sh /bin/cpus", 1200)
+    turns = re.search(r"turns (\d+)", out)
+    t.check(turns and int(turns[1]) >= 3, f"CPUs off line and on: {out!r}")
+    ended(t, 1, 0)
+    ended(t, 2, 0)
+    out = t.shell("cat /sys/devices/system/cpu/online").strip()
+    t.check(out == "0-3", f"CPUs on line: {out}")
+
+
+def disk_comes_and_goes(t, names, turns):
+    """Disk 3, by the monitor, while it and another one are written: what was there is there again."""
+    background(t, 1, names[1], 100000, 32, 256)
+    for _ in range(turns):
+        background(t, 3, name_of(t, 3), 100000, 32, 256)
+        t.shell("sleep 3")
+        enter(t)
+        t.check_match("^debian: disk 3 removed", ask(t, "disk debian remove 3"), "disk remove")
+        t.send(KEY)
+        t.prompt_again()
+        ended(t, 3, 2)
+        wait_until(t, "! ls /sys/class/scsi_device/*:0:0:3 >/dev/null 2>&1")
+        enter(t)
+        t.check_match("^debian: disk 3 added", ask(t, "disk debian add 3"), "disk add")
+        t.send(KEY)
+        t.prompt_again()
+        wait_until(t, "ls /sys/class/scsi_device/*:0:0:3/device/block >/dev/null 2>&1")
+        wait_until(t, f"[ -b /dev/{name_of(t, 3)} ]")
+        diskcheck(t, f"check /dev/{name_of(t, 3)}")
+    t.shell("killall diskcheck")
+    ended(t, 1, 143)
+    diskcheck(t, f"check /dev/{names[1]}", 600)
+
+
+def disk_long(t):
+    """Gigabytes in random sizes, alignments and depths, verified, and CPUs and disks that come and go meanwhile."""
+    modules = ("ext4", "crc32c_generic")
+    linux.add_vm(t, kernel="generic", vcpus=4, memory="512M", more=LONG_DISKS,
+                 initrd=root_file_system(t, "generic", modules, {"cpus": CPUS_COME_AND_GO}))  # fmt: skip
+    t.boot(cpus=2, mem="2G")
+    linux.wait_shell(t, 400)
+    check_root(t)
+    names = load(t, LONG_DISKS.count("disk ="))
+    for number, mib, depth, kib in ((1, 1024, 128, 1024), (2, 768, 16, 256), (3, 96, 1, 64)):
+        wrote = diskcheck(t, f"run /dev/{names[number]} {mib} {depth} {kib} {number}", 1200)
+        t.check(diskcheck(t, f"check /dev/{names[number]}", 600) == wrote, f"disk {number} has changed")
+    cpus_come_and_go(t, names)
+    disk_comes_and_goes(t, names, 3)
+    # Four vCPUs on two CPUs: some of them wait while their timers expire.
+    linux.check_log(t, allow=[*UNPLUGGED, r"^hrtimer: interrupt took \d+ ns$"])
+    t.send_line("poweroff -f")
+    t.expect_off()
+
+
+TESTS = {"disk": ("test", disk), "disk_long": ("all", disk_long)}
