@@ -19,6 +19,7 @@
 #define GUESTS 3U
 #define QUEUE 600U
 #define BUFFER_PAGES 4096U
+#define WORLD_QUEUES 4U
 
 struct wire_packet { /* of the guest */
 	enum ring_packet_type type;
@@ -33,22 +34,28 @@ struct wire_packet { /* of the guest */
 struct sent_packet { /* to the guest */
 	enum ring_packet_type type;
 	uint64_t trans_id;
-	uint8_t payload[NVSP_MESSAGE_SIZE];
+	uint8_t payload[NVSP_TABLE_SIZE];
 	uint32_t len;
 	uint16_t pageset;
 	unsigned n_ranges;
 	struct vmbus_xfer_range ranges[NETVSP_BATCH];
 };
 
-struct guest {
-	struct netvsp n;
+struct end { /* the driver's, of a channel */
 	struct wire_packet in[QUEUE];
 	unsigned n_in, next_in;
 	struct sent_packet out[QUEUE];
 	unsigned n_out;
 	unsigned room; /* packets that still fit into its ring */
 	unsigned kicks;
-	int holds; /* of GPADLs */
+	bool added; /* a sub-channel that was offered */
+};
+
+struct guest {
+	struct netvsp n;
+	struct end q[WORLD_QUEUES]; /* of its channels */
+	int holds;                  /* of GPADLs */
+	unsigned waits;             /* for sub-channels */
 	struct buffer {
 		struct gpadl g;
 		uint8_t *pages[BUFFER_PAGES];
@@ -67,27 +74,41 @@ static uint64_t net_now(void)
 
 static inline struct guest *guest_of(struct vmbus_channel *ch)
 {
+	const struct netvsp_queue *q = ch->device;
+
 	for (unsigned i = 0; i < GUESTS; i++) {
-		if (&guests[i].n.ch == ch) {
+		if (&guests[i].n == q->n) {
 			return &guests[i];
 		}
 	}
 	abort();
 }
 
+static inline struct end *end_of(struct vmbus_channel *ch)
+{
+	const struct netvsp_queue *q = ch->device;
+
+	return &guest_of(ch)->q[q->index];
+}
+
+static inline struct vmbus_channel *channel_of(unsigned i, unsigned q)
+{
+	return &guests[i].n.queues[q].ch;
+}
+
 /* --- the fake channel --- */
 
 int channel_receive(struct vmbus_channel *ch, struct vmbus_packet *packet)
 {
-	struct guest *g = guest_of(ch);
-	const struct wire_packet *w = &g->in[g->next_in];
+	struct end *e = end_of(ch);
+	const struct wire_packet *w = &e->in[e->next_in];
 
-	if (g->next_in == g->n_in) {
-		g->next_in = 0;
-		g->n_in = 0;
+	if (e->next_in == e->n_in) {
+		e->next_in = 0;
+		e->n_in = 0;
 		return 0;
 	}
-	g->next_in++;
+	e->next_in++;
 	memcpy(ch->packet_buf, w->payload, w->len);
 	*packet = (struct vmbus_packet){.type = w->type,
 	        .wants_completion = w->wants_completion,
@@ -118,14 +139,14 @@ int channel_segs(struct vmbus_channel *ch, const struct vmbus_packet *packet, st
 static inline struct sent_packet *put_out(struct vmbus_channel *ch, enum ring_packet_type type,
         uint64_t trans_id, const void *payload, uint32_t len)
 {
-	struct guest *g = guest_of(ch);
-	struct sent_packet *s = &g->out[g->n_out];
+	struct end *e = end_of(ch);
+	struct sent_packet *s = &e->out[e->n_out];
 
-	if (g->room == 0 || g->n_out == QUEUE || len > sizeof(s->payload)) {
+	if (e->room == 0 || e->n_out == QUEUE || len > sizeof(s->payload)) {
 		abort(); /* nobody sends without having asked for room */
 	}
-	g->room--;
-	g->n_out++;
+	e->room--;
+	e->n_out++;
 	*s = (struct sent_packet){.type = type, .trans_id = trans_id, .len = len};
 	memcpy(s->payload, payload, len);
 	return s;
@@ -148,11 +169,24 @@ int channel_send_xfer(struct vmbus_channel *ch, uint64_t trans_id, uint16_t page
 	return 0;
 }
 
+int channel_send(struct vmbus_channel *ch, uint64_t trans_id, bool wants_completion,
+        const void *payload, uint32_t len)
+{
+	if (end_of(ch)->room == 0) {
+		return -EAGAIN;
+	}
+	if (wants_completion) {
+		abort(); /* nothing of ours is like that */
+	}
+	(void)put_out(ch, RING_PACKET_INBAND, trans_id, payload, len);
+	return 0;
+}
+
 bool channel_has_room(struct vmbus_channel *ch, uint32_t len, unsigned n_ranges)
 {
 	(void)len;
 	(void)n_ranges;
-	return guest_of(ch)->room > 0;
+	return end_of(ch)->room > 0;
 }
 
 struct gpadl *channel_gpadl_hold(struct vmbus_channel *ch, uint32_t id)
@@ -175,10 +209,18 @@ void channel_gpadl_release(struct vmbus_channel *ch, struct gpadl *g)
 
 void channel_kick(struct vmbus_channel *ch)
 {
-	for (unsigned i = 0; i < GUESTS; i++) {
-		guests[i].kicks +=
-		        &guests[i].n.ch == ch; /* or an adapter that a test has made itself */
-	}
+	end_of(ch)->kicks++;
+}
+
+void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
+{
+	(void)ch;
+	end_of(sub)->added = true;
+}
+
+void channel_wait(struct vmbus_channel *sub)
+{
+	guest_of(sub)->waits++;
 }
 
 /* --- what a driver does --- */
@@ -209,32 +251,40 @@ static inline void make_guest(unsigned i, struct net_switch *sw, uint32_t recv_p
 {
 	struct guest *g = &guests[i];
 
-	g->room = QUEUE;
+	for (unsigned q = 0; q < WORLD_QUEUES; q++) {
+		g->q[q].room = QUEUE;
+	}
 	make_buffer(&g->recv, 0xe1e10, recv_pages);
 	make_buffer(&g->send, 0xe1e11, 256);
-	netvsp_init(&g->n, &net_vm, "test", i, 0x020000000001 + i);
+	netvsp_init(&g->n, &net_vm, "test", i, 0x020000000001 + i, WORLD_QUEUES);
 	if (sw && netvsp_connect(&g->n, sw)) {
 		abort();
 	}
 }
 
-/* One more packet in its ring. */
-static inline struct wire_packet *put(unsigned i, enum ring_packet_type type, const void *payload,
-        uint32_t len, bool wants_completion)
+/* One more packet in a ring of its, or in that of its primary channel. */
+static inline struct wire_packet *put_by(unsigned i, unsigned q, enum ring_packet_type type,
+        const void *payload, uint32_t len, bool wants_completion)
 {
-	struct guest *g = &guests[i];
-	struct wire_packet *w = &g->in[g->n_in];
+	struct end *e = &guests[i].q[q];
+	struct wire_packet *w = &e->in[e->n_in];
 
-	if (g->n_in == QUEUE) {
+	if (e->n_in == QUEUE) {
 		abort();
 	}
 	*w = (struct wire_packet){.type = type,
 	        .wants_completion = wants_completion,
-	        .trans_id = 1000 + g->n_in,
+	        .trans_id = 1000 + e->n_in,
 	        .len = len};
 	memcpy(w->payload, payload, len);
-	g->n_in++;
+	e->n_in++;
 	return w;
+}
+
+static inline struct wire_packet *put(unsigned i, enum ring_packet_type type, const void *payload,
+        uint32_t len, bool wants_completion)
+{
+	return put_by(i, 0, type, payload, len, wants_completion);
 }
 
 static inline struct wire_packet *put_words(
@@ -250,11 +300,18 @@ static inline struct wire_packet *put_words(
 }
 
 /* Until nothing moves any more. */
+static inline void run_by(unsigned i, unsigned q)
+{
+	struct vmbus_channel *ch = channel_of(i, q);
+
+	for (unsigned n = 0; n < 100 && ch->ops->work(ch, 32); n++) {
+	}
+}
+
 static inline void run(unsigned i)
 {
-	struct guest *g = &guests[i];
-
-	for (unsigned n = 0; n < 100 && g->n.ch.ops->work(&g->n.ch, 32); n++) {
+	for (unsigned q = 0; q < WORLD_QUEUES; q++) {
+		run_by(i, q);
 	}
 }
 
@@ -262,7 +319,7 @@ static inline void run_all(void)
 {
 	for (unsigned n = 0; n < 3; n++) {
 		for (unsigned i = 0; i < GUESTS; i++) {
-			if (guests[i].n.ch.ops) {
+			if (channel_of(i, 0)->ops) {
 				run(i);
 			}
 		}
@@ -286,19 +343,22 @@ static inline void write_buffer(struct buffer *b, uint32_t at, const uint8_t *fr
 /* The guest is done with all packets it was sent, and forgets them. */
 static inline void give_back(unsigned i)
 {
-	struct guest *g = &guests[i];
 	uint8_t m[8];
 
 	put_le32(m, NVSP_SEND_RNDIS_COMPLETE);
 	put_le32(m + 4, NVSP_SUCCESS);
-	for (unsigned n = 0; n < g->n_out; n++) {
-		if (g->out[n].type == RING_PACKET_XFER_PAGES) {
-			put(i, RING_PACKET_COMPLETION, m, sizeof(m), false)->trans_id =
-			        g->out[n].trans_id;
+	for (unsigned q = 0; q < WORLD_QUEUES; q++) {
+		struct end *e = &guests[i].q[q];
+
+		for (unsigned n = 0; n < e->n_out; n++) {
+			if (e->out[n].type == RING_PACKET_XFER_PAGES) {
+				put_by(i, q, RING_PACKET_COMPLETION, m, sizeof(m), false)
+				        ->trans_id = e->out[n].trans_id;
+			}
 		}
+		e->room += e->n_out;
+		e->n_out = 0;
 	}
-	g->room += g->n_out;
-	g->n_out = 0;
 	run(i);
 }
 

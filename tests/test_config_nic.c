@@ -51,6 +51,10 @@ START_TEST(accepted)
 			ck_assert_uint_eq(cfg.vms[0].nics[0].mac >> 24, 0x00155d);
 		}
 	}
+	parse_ok(VM "nic = a\nnic = b, queues=1\nnic = c, queues = 8\n");
+	ck_assert_uint_eq(cfg.vms[0].nics[0].queues, 0);
+	ck_assert_uint_eq(cfg.vms[0].nics[1].queues, 1);
+	ck_assert_uint_eq(cfg.vms[0].nics[2].queues, 8);
 	parse_ok(VM);
 	ck_assert_uint_eq(cfg.vms[0].n_nics, 0);
 }
@@ -85,11 +89,15 @@ START_TEST(refused)
 	        {VM "nic = s, mac=00:00:00:00:00:00\n",
 	                "candela.cfg:4: mac 00:00:00:00:00:00 is no adapter's own address"},
 	        {VM "nic = s, bus=e1000\n", "candela.cfg:4: bus must be netvsc, not 'e1000'"},
-	        {VM "nic = s, vlan=1\n",
-	                "candela.cfg:4: unknown nic option 'vlan=1': there are mac= and bus="},
-	        {VM "nic = s, mac\n",
-	                "candela.cfg:4: unknown nic option 'mac': there are mac= and bus="},
-	        {VM "nic = s,\n", "candela.cfg:4: unknown nic option '': there are mac= and bus="},
+	        {VM "nic = s, queues=0\n", "candela.cfg:4: queues must be 1 to 8, not '0'"},
+	        {VM "nic = s, queues=9\n", "candela.cfg:4: queues must be 1 to 8, not '9'"},
+	        {VM "nic = s, queues=all\n", "candela.cfg:4: queues must be 1 to 8, not 'all'"},
+	        {VM "nic = s, vlan=1\n", "candela.cfg:4: unknown nic option 'vlan=1': there are "
+	                                 "mac=, queues= and bus="},
+	        {VM "nic = s, mac\n", "candela.cfg:4: unknown nic option 'mac': there are mac=, "
+	                              "queues= and bus="},
+	        {VM "nic = s,\n",
+	                "candela.cfg:4: unknown nic option '': there are mac=, queues= and bus="},
 	        {VM "nic = s\nnic = s\nnic = s\nnic = s\nnic = s\n",
 	                "candela.cfg:8: more than 4 nics"},
 	        {VM "hyperv = off\nnic = s\n",

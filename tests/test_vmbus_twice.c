@@ -289,9 +289,9 @@ static void make_devices(void)
 	ck_assert_int_eq(storvsp_attach(&sp, bus), 0);
 	net_switch_reset();
 	sw = net_switch_make("sw", no_time);
-	netvsp_init(&nic, bus_vm, "test", 0, 0x020000000001);
+	netvsp_init(&nic, bus_vm, "test", 0, 0x020000000001, 1);
 	ck_assert_int_eq(netvsp_connect(&nic, sw), 0);
-	ck_assert_int_eq(vmbus_channel_add(bus, &nic.ch), 0);
+	ck_assert_int_eq(netvsp_attach(&nic, bus), 0);
 	peer = (struct net_port){.ops = &peer_ops, .owner = "peer", .mac = 0x020000000002};
 	ck_assert_int_eq(net_switch_attach(sw, &peer), 0);
 	memset(&services, 0, sizeof(services));

@@ -6,6 +6,7 @@
  */
 #include "vmbus/channel.h"
 
+#include "vmbus/channel_run.h"
 #include "vmbus/vmbus.h"
 #include "vmm/lib/bits.h"
 #include "vmm/lib/err.h"
@@ -304,6 +305,12 @@ void channel_gpadl_release(struct vmbus_channel *ch, struct gpadl *g)
 void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
 {
 	vmbus_add_sub(ch, sub);
+}
+
+void channel_wait(struct vmbus_channel *sub)
+{
+	spin_lock(&sub->lock);
+	channel_unlock(sub);
 }
 
 void channel_kick(struct vmbus_channel *ch)

@@ -148,6 +148,9 @@ void channel_gpadl_release(struct vmbus_channel *ch, struct gpadl *g);
  */
 void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);
 
+/* Wait until nobody works this sub-channel; the lock of its primary channel is held. */
+void channel_wait(struct vmbus_channel *sub);
+
 /* --- any context --- */
 
 /* Have work() called soon, on a CPU where one of the VM's vCPUs lives. No lock of the channel

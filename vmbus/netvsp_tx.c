@@ -5,29 +5,28 @@
 #include "devices/backend/net_offload.h"
 #include "devices/backend/net_switch.h"
 #include "vmbus/netvsp.h"
-#include "vmbus/nvsp_wire.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
 #include "vmm/vm.h"
 
 #define MESSAGE_HEADER 8U /* type and length of an RNDIS message */
 
-static bool add_section(struct netvsp *n, uint32_t section, uint32_t len)
+static bool add_section(struct netvsp_queue *q, uint32_t section, uint32_t len)
 {
-	struct netvsp_bytes *b = &n->bytes;
+	struct gpadl *buffer = __atomic_load_n(&q->n->send_buffer, __ATOMIC_ACQUIRE);
+	struct netvsp_bytes *b = &q->bytes;
 	uint32_t at;
 
 	if (section == NVSP_NO_SECTION) {
 		return true;
 	}
-	if (!n->send_buffer || len > NETVSP_SECTION ||
-	        section >= n->send_buffer->len / NETVSP_SECTION) {
+	if (!buffer || len > NETVSP_SECTION || section >= buffer->len / NETVSP_SECTION) {
 		return false;
 	}
 	at = section * NETVSP_SECTION;
 	while (len > 0) {
 		uint32_t here = len;
-		uint8_t *hva = gpadl_span(n->send_buffer, at, &here);
+		uint8_t *hva = gpadl_span(buffer, at, &here);
 
 		if (!hva || b->n == NETVSP_SEGS) {
 			return false;
@@ -41,14 +40,14 @@ static bool add_section(struct netvsp *n, uint32_t section, uint32_t len)
 }
 
 /* All bytes that the packet names, in order. */
-static bool gather(struct netvsp *n, const struct vmbus_packet *packet)
+static bool gather(struct netvsp_queue *q, const struct vmbus_packet *packet)
 {
-	struct netvsp_bytes *b = &n->bytes;
+	struct netvsp_bytes *b = &q->bytes;
 	int count;
 
 	b->n = 0;
 	b->len = 0;
-	if (!add_section(n, get_le32(packet->payload + 8), get_le32(packet->payload + 12))) {
+	if (!add_section(q, get_le32(packet->payload + 8), get_le32(packet->payload + 12))) {
 		return false;
 	}
 	if (packet->type != RING_PACKET_GPA_DIRECT) {
@@ -57,7 +56,7 @@ static bool gather(struct netvsp *n, const struct vmbus_packet *packet)
 	if (packet->ranges_len > NETVSP_SECTION + NET_LARGE_MAX * 2) {
 		return false;
 	}
-	count = channel_segs(&n->ch, packet, b->segs + b->n, NETVSP_SEGS - b->n);
+	count = channel_segs(&q->ch, packet, b->segs + b->n, NETVSP_SEGS - b->n);
 	if (count < 0) {
 		return false;
 	}
@@ -99,28 +98,30 @@ struct start {
 
 /* The first head_len bytes of the frame that is data_at behind byte 'at', where the message begins.
  */
-static uint8_t *frame_head(
-        const struct netvsp *n, struct start *s, uint32_t at, uint32_t data_at, uint32_t head_len)
+static uint8_t *frame_head(const struct netvsp_queue *q, struct start *s, uint32_t at,
+        uint32_t data_at, uint32_t head_len)
 {
 	uint32_t have = data_at < s->len ? s->len - data_at : 0;
 
 	if (have < head_len) {
-		copy_bytes(&n->bytes, at + data_at + have, s->bytes + s->len, head_len - have);
+		copy_bytes(&q->bytes, at + data_at + have, s->bytes + s->len, head_len - have);
 	}
 	return s->bytes + (have ? data_at : s->len);
 }
 
 /* The frame of an RNDIS message that begins at byte 'at'. */
 static bool send_frame(
-        struct netvsp *n, struct start *s, uint32_t at, const struct rndis_packet *packet)
+        struct netvsp_queue *q, struct start *s, uint32_t at, const struct rndis_packet *packet)
 {
 	const struct net_request *request = &packet->request;
-	uint32_t max = request->mss ? NET_LARGE_MAX : n->rndis.mtu;
+	struct netvsp *n = q->n;
+	uint32_t mtu = __atomic_load_n(&n->rndis.mtu, __ATOMIC_RELAXED);
+	uint32_t max = request->mss ? NET_LARGE_MAX : mtu;
 	struct net_frame frame = {
 	        .head_len = min_u32(packet->data_len, NET_HEAD_MAX),
 	        .len = packet->data_len,
-	        .segs = n->bytes.segs,
-	        .n_segs = n->bytes.n,
+	        .segs = q->bytes.segs,
+	        .n_segs = q->bytes.n,
 	        .has_vlan = packet->has_vlan,
 	        .vlan_tci = packet->vlan_tci,
 	};
@@ -129,7 +130,7 @@ static bool send_frame(
 	if (frame.len < NET_ETH_LEN || frame.len > max + NET_HEAD_MAX) {
 		return false;
 	}
-	head = frame_head(n, s, at, packet->data_at, frame.head_len);
+	head = frame_head(q, s, at, packet->data_at, frame.head_len);
 	frame.head = head;
 	frame.body_at = at + packet->data_at + frame.head_len;
 	if ((request->ip_csum || request->tcp_csum || request->udp_csum || request->mss) &&
@@ -137,91 +138,73 @@ static bool send_frame(
 		return false;
 	}
 	/* A cable that is pulled loses what is sent; so does one that is closed. */
-	if (n->rndis.initialized && __atomic_load_n(&n->rndis.link_up, __ATOMIC_RELAXED)) {
-		n->handed += net_switch_send(&n->port, &frame);
+	if (__atomic_load_n(&n->rndis.initialized, __ATOMIC_RELAXED) &&
+	        __atomic_load_n(&n->rndis.link_up, __ATOMIC_RELAXED)) {
+		net_traffic_count(&q->stats.out, &frame);
+		q->handed += net_switch_send(&n->port, &frame);
 	}
 	return true;
 }
 
 /* Type and length say how much more is this message's. */
 static bool start_message(
-        const struct netvsp *n, struct start *s, uint32_t at, struct rndis_packet *packet)
+        const struct netvsp_queue *q, struct start *s, uint32_t at, struct rndis_packet *packet)
 {
 	uint32_t type, len;
 
-	copy_bytes(&n->bytes, at, s->bytes, MESSAGE_HEADER);
-	if (!rndis_message(s->bytes, MESSAGE_HEADER, n->bytes.len - at, &type, &len) ||
+	copy_bytes(&q->bytes, at, s->bytes, MESSAGE_HEADER);
+	if (!rndis_message(s->bytes, MESSAGE_HEADER, q->bytes.len - at, &type, &len) ||
 	        type != RNDIS_PACKET) {
 		return false;
 	}
 	s->len = min_u32(len, RNDIS_HEAD_MAX);
 	copy_bytes(
-	        &n->bytes, at + MESSAGE_HEADER, s->bytes + MESSAGE_HEADER, s->len - MESSAGE_HEADER);
+	        &q->bytes, at + MESSAGE_HEADER, s->bytes + MESSAGE_HEADER, s->len - MESSAGE_HEADER);
 	return rndis_parse_packet(s->bytes, s->len, len, packet) == 0;
 }
 
-static bool send_messages(struct netvsp *n)
+static bool send_messages(struct netvsp_queue *q)
 {
 	struct rndis_packet packet;
 	uint32_t at = 0, count = 0;
 	struct start start;
 
-	for (; n->bytes.len - at >= MESSAGE_HEADER; at += packet.len) {
-		if (++count > RNDIS_MESSAGES_MAX || !start_message(n, &start, at, &packet) ||
-		        !send_frame(n, &start, at, &packet)) {
+	for (; q->bytes.len - at >= MESSAGE_HEADER; at += packet.len) {
+		if (++count > RNDIS_MESSAGES_MAX || !start_message(q, &start, at, &packet) ||
+		        !send_frame(q, &start, at, &packet)) {
 			return false;
 		}
 	}
-	n->stats.packets++;
+	q->stats.packets++;
 	return true;
 }
 
-/* One request; its answer goes through the receive buffer. */
-static bool control(struct netvsp *n)
+/* A request: of the primary channel only. */
+static bool control(struct netvsp_queue *q)
 {
-	uint8_t reply[RNDIS_REPLY_MAX];
-	uint32_t len = n->bytes.len;
-	uint64_t mac;
+	uint32_t len = q->bytes.len;
 
-	if (len > RNDIS_REQUEST_MAX) {
+	if (!netvsp_is_primary(q) || len > RNDIS_REQUEST_MAX) {
 		return false;
 	}
-	copy_bytes(&n->bytes, 0, n->request, len);
-	n->stats.control++;
-	spin_lock(&n->lock);
-	len = rndis_request(&n->rndis, n->request, len, reply);
-	mac = n->rndis.wanted_mac;
-	spin_unlock(&n->lock);
-	if (mac) {
-		/* The switch's lock is not taken within the adapter's; the channel's keeps other
-		 * requests out. */
-		bool ok = net_switch_set_mac(&n->port, mac) == 0;
-
-		spin_lock(&n->lock);
-		rndis_mac_answer(&n->rndis, ok, reply);
-		spin_unlock(&n->lock);
-	}
-	spin_lock(&n->lock);
-	__atomic_store_n(&n->port.takes_large, rndis_takes_large(&n->rndis), __ATOMIC_RELAXED);
-	if (len > 0) {
-		netvsp_rx_control(n, reply, len);
-	}
-	spin_unlock(&n->lock);
+	copy_bytes(&q->bytes, 0, q->n->request, len);
+	netvsp_control(q->n, len);
 	return true;
 }
 
-bool netvsp_transmit(struct netvsp *n, const struct vmbus_packet *packet)
+bool netvsp_transmit(struct netvsp_queue *q, const struct vmbus_packet *packet)
 {
-	bool ok = packet->payload_len >= NVSP_RNDIS_SIZE && gather(n, packet);
+	bool ok = packet->payload_len >= NVSP_RNDIS_SIZE && gather(q, packet);
 
 	if (ok) {
-		ok = get_le32(packet->payload + 4) == NVSP_CHANNEL_CONTROL ? control(n)
-		                                                           : send_messages(n);
+		ok = get_le32(packet->payload + 4) == NVSP_CHANNEL_CONTROL ? control(q)
+		                                                           : send_messages(q);
 	}
 	if (!ok) {
-		n->stats.bad_packets++;
-		vm_log(n->vm, LOG_WARN, "network adapter %u: a packet of the guest makes no sense",
-		        n->port.number);
+		q->stats.bad_packets++;
+		vm_log(q->n->vm, LOG_WARN,
+		        "network adapter %u: a packet of the guest makes no sense",
+		        q->n->port.number);
 	}
 	return ok;
 }

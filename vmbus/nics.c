@@ -20,6 +20,14 @@ static int connect(struct netvsp *n, const char *name, uint64_t (*now_ns)(void))
 	return sw ? netvsp_connect(n, sw) : -ENOSPC;
 }
 
+/* As many as there are vCPUs to work them, unless the owner wants less. */
+static uint32_t queues(const struct vm *vm, const struct config_nic *config)
+{
+	uint32_t most = config->queues ? config->queues : NETVSP_QUEUES;
+
+	return vm->n_vcpus < most ? vm->n_vcpus : most;
+}
+
 int nics_attach(struct vm *vm, struct vmbus *bus, void *(*alloc)(uint64_t n_pages, uint64_t align),
         uint64_t (*now_ns)(void))
 {
@@ -29,12 +37,12 @@ int nics_attach(struct vm *vm, struct vmbus *bus, void *(*alloc)(uint64_t n_page
 		int err = n ? 0 : -ENOMEM;
 
 		if (!err) {
-			netvsp_init(n, vm, vm->config->name, i, config->mac);
+			netvsp_init(n, vm, vm->config->name, i, config->mac, queues(vm, config));
 			err = connect(n, config->sw, now_ns);
 		}
 		if (!err) {
 			nics[vm->index][i] = n;
-			err = vmbus_channel_add(bus, &n->ch);
+			err = netvsp_attach(n, bus);
 		}
 		if (err) {
 			return err;

@@ -25,6 +25,7 @@ enum nvsp_type {
 	NVSP_SEND_VF_ASSOCIATION = 128,
 	NVSP_SWITCH_DATA_PATH = 129,
 	NVSP_SUBCHANNEL = 133,
+	NVSP_SEND_TABLE = 134,
 };
 
 #define NVSP_VERSION_1 0x00002U
@@ -47,6 +48,14 @@ enum nvsp_type {
 #define NVSP_CHANNEL_DATA 0U
 #define NVSP_CHANNEL_CONTROL 1U
 #define NVSP_NO_SECTION 0xffffffffU
+
+/* SUBCHANNEL */
+#define NVSP_ALLOCATE 1U
+
+/* SEND_TABLE: count, offset of the table, table */
+#define NVSP_TABLE_LEN 16U
+#define NVSP_TABLE_OFFSET 12U
+#define NVSP_TABLE_SIZE (NVSP_TABLE_OFFSET + 4 * NVSP_TABLE_LEN)
 
 static inline void nvsp_put_rndis(uint8_t message[NVSP_RNDIS_SIZE], uint32_t channel_type)
 {

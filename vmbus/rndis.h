@@ -15,15 +15,22 @@
 
 #include "devices/backend/net.h"
 #include "devices/backend/net_offload.h"
+#include "vmbus/rss.h"
 #include "vmm/lib/types.h"
 
 #define RNDIS_REQUEST_MAX 1024U /* longer ones are refused */
 #define RNDIS_REPLY_MAX 256U
 #define RNDIS_HEAD_MAX 256U    /* of a frame's message, before the frame */
-#define RNDIS_RX_HEAD_MAX 108U /* what rndis_build_packet() writes at most */
+#define RNDIS_RX_HEAD_MAX 124U /* what rndis_build_packet() writes at most */
 #define RNDIS_MULTICAST_MAX 32U
 #define RNDIS_ALIGN_SHIFT 3U  /* of messages that share a buffer */
 #define RNDIS_MESSAGES_MAX 8U /* that may share one */
+
+/* What was counted of frames, for who asks. */
+struct rndis_counters {
+	struct net_traffic out, in; /* from the guest, to the guest */
+	uint64_t out_errors, in_errors, in_no_buffer;
+};
 
 struct rndis {
 	uint64_t permanent_mac; /* (c) */
@@ -31,6 +38,7 @@ struct rndis {
 	uint32_t mtu;
 	bool link_up;
 	bool rsc_offered; /* the protocol's version has it */
+	uint32_t queues;  /* channels that the guest may have: what the version allows */
 	bool initialized;
 	uint32_t filter; /* NDIS_PACKET_TYPE_*; 0 = nothing is received */
 	uint32_t n_multicast;
@@ -40,6 +48,8 @@ struct rndis {
 	/* The guest wants another address: set by rndis_request(), taken by its caller, who knows
 	 * whether it is free and calls rndis_mac_answer(). 0 = no. */
 	uint64_t wanted_mac;
+	struct rss rss;
+	struct rndis_counters counters; /* the caller's, before rndis_request() */
 };
 
 void rndis_init(struct rndis *r, uint64_t mac);
@@ -61,6 +71,18 @@ uint32_t rndis_indicate_link(struct rndis *r, bool up, uint8_t reply[RNDIS_REPLY
 bool rndis_accepts(const struct rndis *r, uint64_t dst);
 /* May a frame be given to it whose TCP checksum is open and which is longer than its MTU? */
 bool rndis_takes_large(const struct rndis *r);
+
+/* --- rndis_query.c --- */
+
+/* Bytes that came with a request; bounded, not looked into yet. */
+struct rndis_info {
+	const uint8_t *p;
+	uint32_t len;
+};
+#define RNDIS_ANSWER_MAX (RNDIS_REPLY_MAX - 24U) /* behind the head of the reply */
+/* What an OID says, written to out; false = nobody has heard of it. */
+bool rndis_query(const struct rndis *r, uint32_t oid, struct rndis_info in,
+        uint8_t out[RNDIS_ANSWER_MAX], uint32_t *len);
 
 /* --- frames --- */
 
@@ -85,6 +107,8 @@ __must_check int rndis_parse_packet(
 struct rndis_piece {
 	uint32_t data_len;
 	bool first, last; /* part of the frame; both = the whole frame */
+	bool has_hash;
+	uint32_t hash; /* of the whole frame */
 };
 /* Write what stands before the piece's bytes; returns how much, at most RNDIS_RX_HEAD_MAX. */
 uint32_t rndis_build_packet(const struct rndis *r, const struct net_frame *f,

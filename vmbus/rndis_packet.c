@@ -120,6 +120,9 @@ uint32_t rndis_build_packet(const struct rndis *r, const struct net_frame *f,
 	if (csum && piece->first) {
 		p = put_info(p, PPI_CSUM, csum);
 	}
+	if (piece->has_hash && piece->first) {
+		p = put_info(p, PPI_HASH, piece->hash);
+	}
 	if (f->has_vlan && piece->first) {
 		p = put_info(p, PPI_VLAN,
 		        f->vlan_tci >> 13 | (f->vlan_tci >> 9 & 8U) | (f->vlan_tci & 0xfffU) << 4);
@@ -141,4 +144,4 @@ uint32_t rndis_build_packet(const struct rndis *r, const struct net_frame *f,
 	}
 	return len;
 }
-_Static_assert(PACKET_SIZE + 3 * (PPI_HEADER + 4) <= RNDIS_RX_HEAD_MAX, "all that is put there");
+_Static_assert(PACKET_SIZE + 4 * (PPI_HEADER + 4) <= RNDIS_RX_HEAD_MAX, "all that is put there");

@@ -34,9 +34,12 @@ static struct vmbus_channel *channel_of(struct vmbus *bus, uint32_t relid)
 	return ch && ch->relid == relid ? ch : NULL;
 }
 
+/* No bit for a sub-channel that has just gone. */
 static uint64_t bit_of(const struct vmbus_channel *ch)
 {
-	return BIT64(ch->relid - 1);
+	uint32_t relid = __atomic_load_n(&ch->relid, __ATOMIC_RELAXED);
+
+	return relid ? BIT64(relid - 1) : 0;
 }
 
 static void run_all(struct vmbus *bus, uint64_t set, enum run_why why)

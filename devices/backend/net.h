@@ -76,7 +76,7 @@ struct net_port {
 	struct net_switch *sw;          /* (c) NULL = no cable */
 	uint64_t mac;                   /* [a] as net_mac() has it */
 	bool takes_large;               /* [a] frames with mss */
-	struct net_port_stats stats;    /* in_, cut, flooded, forged: who sends; others: [a] */
+	struct net_port_stats stats;    /* [a] */
 };
 
 /* A MAC address as a number: the first byte on the wire is the highest. */
@@ -98,6 +98,24 @@ static inline void net_mac_bytes(uint64_t mac, uint8_t b[NET_MAC_LEN])
 static inline bool net_mac_is_group(uint64_t mac)
 {
 	return (mac >> 40) & 1;
+}
+
+/* What went one way, by the kind of its receivers. */
+enum net_kind { NET_UNICAST, NET_MULTICAST, NET_TO_ALL, NET_KINDS };
+
+struct net_traffic {
+	uint64_t frames[NET_KINDS], bytes[NET_KINDS];
+};
+
+static inline void net_traffic_count(struct net_traffic *t, const struct net_frame *f)
+{
+	uint64_t dst = net_mac(f->head);
+	enum net_kind kind = dst == NET_BROADCAST    ? NET_TO_ALL
+	                     : net_mac_is_group(dst) ? NET_MULTICAST
+	                                             : NET_UNICAST;
+
+	t->frames[kind]++;
+	t->bytes[kind] += f->len;
 }
 
 /* The run of bytes at 'at' of a frame, at most *len of them; *len becomes how many. 'at' and

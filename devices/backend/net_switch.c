@@ -169,7 +169,7 @@ static unsigned deliver(struct net_port *from, struct net_port *to, const struct
 		hand_over(to, f);
 		return 1;
 	}
-	from->stats.cut++;
+	count(&from->stats.cut, 1);
 	net_cut_begin(&cut, f);
 	while (net_cut_next(&cut, &done)) {
 		hand_over(to, &done);
@@ -186,7 +186,7 @@ static struct net_port *forward(
 
 	*drop = false;
 	if ((src_owner && src_owner != from) || net_mac_is_group(src) || src == 0) {
-		from->stats.forged++;
+		count(&from->stats.forged, 1);
 		*drop = true;
 		return NULL;
 	}
@@ -211,8 +211,8 @@ unsigned net_switch_send(struct net_port *from, const struct net_frame *f)
 	unsigned n = 0;
 	bool drop;
 
-	from->stats.in_frames++;
-	from->stats.in_bytes += f->len;
+	count(&from->stats.in_frames, 1);
+	count(&from->stats.in_bytes, f->len);
 	if (!sw) {
 		return 0;
 	}
@@ -223,7 +223,7 @@ unsigned net_switch_send(struct net_port *from, const struct net_frame *f)
 	if (to) {
 		return deliver(from, to, f);
 	}
-	from->stats.flooded++;
+	count(&from->stats.flooded, 1);
 	for (uint32_t i = 0; i < sw->n_ports; i++) {
 		if (sw->ports[i] != from) {
 			n += deliver(from, sw->ports[i], f);

@@ -101,6 +101,7 @@ struct config_nic {
 	uint32_t line;
 	char sw[MAX_NAME_LEN]; /* the switch it is connected to; "" = none: its link is down */
 	uint64_t mac;          /* first byte on the wire highest; different from all others */
+	uint32_t queues;       /* channels at most; 0 = as many as there are vCPUs, up to a limit */
 };
 
 struct config_vm {

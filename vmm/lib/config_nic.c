@@ -56,6 +56,18 @@ static int set_mac(struct parser *p, struct config_nic *nic, struct slice value)
 	return 0;
 }
 
+static int set_queues(struct parser *p, struct config_nic *nic, struct slice value)
+{
+	uint64_t n;
+
+	if (!value_u64(value, &n) || n == 0 || n > MAX_NIC_QUEUES) {
+		return config_fail(p, "queues must be 1 to %d, not '%.*s'", MAX_NIC_QUEUES,
+		        quote_len(value), value.p);
+	}
+	nic->queues = (uint32_t)n;
+	return 0;
+}
+
 static int set_option(struct parser *p, struct config_nic *nic, struct slice item)
 {
 	for (size_t at = 0; at < item.len; at++) {
@@ -67,6 +79,9 @@ static int set_option(struct parser *p, struct config_nic *nic, struct slice ite
 			if (slice_is(name, "mac")) {
 				return set_mac(p, nic, value);
 			}
+			if (slice_is(name, "queues")) {
+				return set_queues(p, nic, value);
+			}
 			if (slice_is(name, "bus") && slice_is(value, "netvsc")) {
 				return 0;
 			}
@@ -77,8 +92,9 @@ static int set_option(struct parser *p, struct config_nic *nic, struct slice ite
 			break;
 		}
 	}
-	return config_fail(
-	        p, "unknown nic option '%.*s': there are mac= and bus=", quote_len(item), item.p);
+	return config_fail(p,
+	        "unknown nic option '%.*s': there are mac=, queues= and bus=", quote_len(item),
+	        item.p);
 }
 
 static int set_switch(struct parser *p, struct config_nic *nic, struct slice name)

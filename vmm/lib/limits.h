@@ -12,6 +12,7 @@
 #define MAX_CMDLINE_LEN 2048 /* Linux's own limit on x86, with the terminator */
 #define MAX_DISKS 8          /* per VM */
 #define MAX_NICS 4           /* per VM */
+#define MAX_NIC_QUEUES 8     /* channels of one */
 #define MAX_SWITCHES 16      /* that nics name */
 #define MAX_MEM_RANGES 512   /* of the firmware's memory map, after merging */
 
