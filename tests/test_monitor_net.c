@@ -27,10 +27,44 @@ static bool net_link(struct vm *vm, unsigned nic, bool up)
 	return true;
 }
 
+static unsigned captures, frames;
+static bool last_on;
+
+static bool net_capture(struct vm *vm, bool on)
+{
+	(void)vm;
+	captures++;
+	last_on = on;
+	return captures < 3;
+}
+
+static bool net_captured(struct vm *vm, struct out *out, uint64_t *next)
+{
+	ck_assert_str_eq(vm->config->name, "fake");
+	if (*next >= frames) {
+		return false;
+	}
+	out_print(out, "<%u>\n", (unsigned)*next);
+	++*next;
+	return true;
+}
+
+static bool (*again)(struct out *out);
+
+void monitor_repeat(bool (*fn)(struct out *out), uint64_t interval_ns, bool until_key)
+{
+	(void)interval_ns;
+	ck_assert(until_key);
+	again = fn;
+}
+
 /* Before the real one, in vmm/monitor.c. */
 const struct monitor_ops *monitor_outside(void)
 {
-	static const struct monitor_ops ops = {.net = net, .net_link = net_link};
+	static const struct monitor_ops ops = {.net = net,
+	        .net_link = net_link,
+	        .net_capture = net_capture,
+	        .net_captured = net_captured};
 
 	return &ops;
 }
@@ -54,7 +88,12 @@ static const char *say(const char *line)
 	}
 	ck_assert_uint_le(argc - 1, monitor_cmd_net.max_args);
 	text[0] = '\0';
-	ck_assert_int_eq(monitor_cmd_net.run(&out, argc, argv), MONITOR_DONE);
+	again = NULL;
+	if (monitor_cmd_net.run(&out, argc, argv) == MONITOR_PENDING) {
+		ck_assert_ptr_nonnull(again);
+		while (!again(&out)) {
+		}
+	}
 	return text;
 }
 
@@ -71,14 +110,40 @@ START_TEST(list_and_links)
 }
 END_TEST
 
+START_TEST(capture)
+{
+	vms[0] = fake_vm(1 << 20, 1);
+	n_vms = 1;
+	captures = 0;
+	ck_assert_str_eq(say("net capture fake on"), "");
+	ck_assert(captures == 1 && last_on);
+	ck_assert_str_eq(say("net capture fake off"), "");
+	ck_assert(captures == 2 && !last_on);
+	ck_assert_ptr_nonnull(strstr(say("net capture fake on"), "fake has no network adapter"));
+	frames = 0;
+	ck_assert_str_eq(say("net capture fake"), "no frames of fake are kept\n");
+	frames = 1;
+	ck_assert_str_eq(say("net capture fake"), "<0>\n");
+	frames = 6;
+	ck_assert_str_eq(say("net capture fake"), "<0>\n<1>\n<2>\n<3>\n<4>\n<5>\n");
+	frames = 1000; /* that come while they are shown: there is an end */
+	ck_assert_ptr_nonnull(strstr(say("net capture fake"), "<127>\n"));
+	ck_assert_ptr_null(strstr(text, "<128>"));
+}
+END_TEST
+
 START_TEST(refused)
 {
 	static const struct {
 		const char *line, *error;
 	} rows[] = {
-	        {"net lnik fake 0 up", "it is 'net', or"},
-	        {"net link", "it is 'net', or"},
-	        {"net link fake 0", "it is 'net', or"},
+	        {"net lnik fake 0 up", "it is 'net',"},
+	        {"net capture", "it is 'net',"},
+	        {"net capture fake on now", "it is 'net',"},
+	        {"net capture other on", "there is no VM 'other'"},
+	        {"net capture fake maybe", "a capture is 'on' or 'off'"},
+	        {"net link", "it is 'net',"},
+	        {"net link fake 0", "it is 'net',"},
 	        {"net link other 0 up", "there is no VM 'other'"},
 	        {"net link fake x up", "N must be a number"},
 	        {"net link fake 0 sideways", "a link is 'up' or 'down'"},
@@ -96,4 +161,5 @@ START_TEST(refused)
 }
 END_TEST
 
-UNIT_MAIN("monitor_net", tcase_add_test(tc, list_and_links); tcase_add_test(tc, refused);)
+UNIT_MAIN("monitor_net", tcase_add_test(tc, list_and_links); tcase_add_test(tc, capture);
+          tcase_add_test(tc, refused);)

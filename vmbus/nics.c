@@ -2,6 +2,7 @@
 // The network adapters that candela.cfg gives to VMs.
 // Specs: docs/config.md "nic".
 #include "vmbus/nics.h"
+#include "devices/backend/net_capture.h"
 #include "devices/backend/net_switch.h"
 #include "vmbus/netvsp.h"
 #include "vmm/lib/err.h"
@@ -58,4 +59,35 @@ bool nics_set_link(struct vm *vm, unsigned nic, bool up)
 	}
 	netvsp_set_link(nics[vm->index][nic], up);
 	return true;
+}
+
+/* Whose frames are kept, or were last; boot CPU. */
+static const struct vm *captured;
+
+static void capture(const struct vm *vm, bool on)
+{
+	for (uint32_t i = 0; i < vm->config->n_nics; i++) {
+		__atomic_store_n(&nics[vm->index][i]->port.captured, on, __ATOMIC_RELAXED);
+	}
+}
+
+bool nics_capture(struct vm *vm, bool on)
+{
+	if (vm->config->n_nics == 0) {
+		return false;
+	}
+	if (on && captured) {
+		capture(captured, false);
+	}
+	if (on) {
+		net_capture_clear();
+		captured = vm;
+	}
+	capture(vm, on);
+	return true;
+}
+
+bool nics_captured(struct vm *vm, struct out *out, uint64_t *next)
+{
+	return vm == captured && net_capture_print(out, next);
 }

@@ -192,6 +192,8 @@ static void init_monitor(const struct config *config)
 	        .rx_space = chr_console_notify_rx,
 	        .net = net_switch_dump,
 	        .net_link = nics_set_link,
+	        .net_capture = nics_capture,
+	        .net_captured = nics_captured,
 	};
 	static const struct chr_console_monitor monitor = {
 	        .rx_byte = monitor_rx,

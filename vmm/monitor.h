@@ -81,6 +81,11 @@ struct monitor_ops {
 	void (*net)(struct out *out);              /* switches and what is connected */
 	/* A cable of the VM is pulled or put back; false = it has no such one. */
 	bool (*net_link)(struct vm *vm, unsigned nic, bool up);
+	/* Keep the last frames of its adapters, and of no other VM's, or stop; false = it has none.
+	 */
+	bool (*net_capture)(struct vm *vm, bool on);
+	/* Print the oldest of them from number *next on, and set *next behind it; false = none. */
+	bool (*net_captured)(struct vm *vm, struct out *out, uint64_t *next);
 };
 
 /* For commands. */

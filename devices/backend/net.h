@@ -76,6 +76,7 @@ struct net_port {
 	struct net_switch *sw;          /* (c) NULL = no cable */
 	uint64_t mac;                   /* [a] as net_mac() has it */
 	bool takes_large;               /* [a] frames with mss */
+	bool captured;                  /* [a] its frames are kept: net_capture.h */
 	struct net_port_stats stats;    /* [a] */
 };
 

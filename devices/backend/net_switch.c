@@ -2,6 +2,7 @@
 // Learning switches between the adapters of VMs.
 // Specs: [802.1D] "Learning Process", "Forwarding Process".
 #include "devices/backend/net_switch.h"
+#include "devices/backend/net_capture.h"
 #include "devices/backend/net_offload.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
@@ -143,9 +144,17 @@ static void count(uint64_t *counter, uint64_t n)
 	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
+static void capture(const struct net_port *port, const struct net_frame *f, bool to_guest)
+{
+	if (__atomic_load_n(&port->captured, __ATOMIC_RELAXED)) {
+		net_capture_frame(f, to_guest, port->sw->now_ns());
+	}
+}
+
 static void hand_over(struct net_port *to, const struct net_frame *f)
 {
 	if (to->ops->receive(to, f)) {
+		capture(to, f, true);
 		count(&to->stats.out_frames, 1);
 		count(&to->stats.out_bytes, f->len);
 	} else {
@@ -216,6 +225,7 @@ unsigned net_switch_send(struct net_port *from, const struct net_frame *f)
 	if (!sw) {
 		return 0;
 	}
+	capture(from, f, false);
 	to = forward(sw, from, net_mac(f->head), net_mac(f->head + NET_MAC_LEN), &drop);
 	if (drop) {
 		return 0;
