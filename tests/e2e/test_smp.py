@@ -192,21 +192,30 @@ def many(vcpus, cpus):
     return run
 
 
+def load_crash_kernel(t):
+    t.shell(
+        "kexec -p /boot/vmlinuz --initrd=/boot/initrd.img"
+        " --append='console=ttyS0 maxcpus=1 reset_devices'", 300)  # fmt: skip
+    t.check(t.shell("cat /sys/kernel/kexec_crash_loaded").strip() == "1", "no crash kernel")
+
+
+def crash(t, on_cpu):
+    """The kernel panics on that CPU, and the crash kernel comes up."""
+    # The panic is wanted.
+    t.watch_fatal = False
+    t.send_line(f"taskset -c {on_cpu} sh -c 'echo c > /proc/sysrq-trigger'")
+    linux.wait_shell(t, 600)
+    t.watch_fatal = True
+    t.fatal_pos = len(t.text)
+
+
 def kdump(on_cpu, vcpus):
     def run(t):
         add_vm(t, vcpus=vcpus, memory="768M", cmdline="console=ttyS0 crashkernel=192M")
         t.boot(cpus=min(vcpus, 2))
         linux.wait_shell(t, 400)
-        t.shell(
-            "kexec -p /boot/vmlinuz --initrd=/boot/initrd.img"
-            " --append='console=ttyS0 maxcpus=1 reset_devices'", 300)  # fmt: skip
-        t.check(t.shell("cat /sys/kernel/kexec_crash_loaded").strip() == "1", "no crash kernel")
-        # The panic is wanted.
-        t.watch_fatal = False
-        t.send_line(f"taskset -c {on_cpu} sh -c 'echo c > /proc/sysrq-trigger'")
-        linux.wait_shell(t, 600)
-        t.watch_fatal = True
-        t.fatal_pos = len(t.text)
+        load_crash_kernel(t)
+        crash(t, on_cpu)
         check_online(t, "0")
         t.check_match(r"(?i)^7f 45 4c 46", t.shell("hexdump -n 4 -e '4/1 \"%02x \"' /proc/vmcore"),
                       "/proc/vmcore begins with")  # fmt: skip

@@ -224,6 +224,35 @@ def vmbus_reload(t):
     t.expect_off()
 
 
+def kdump(t):
+    """A crash while a disk is written: the crash kernel takes the bus over and writes to that disk."""
+    linux.add_vm(t, vcpus=2, memory="768M", initrd=initramfs_for_kexec(t),
+                 cmdline="console=ttyS0 crashkernel=192M", more=empty_file_system(t, 24))  # fmt: skip
+    t.boot(cpus=2)
+    linux.wait_shell(t)
+    modprobe(t, MODULES)
+    mount(t)
+    write_file(t)
+    test_smp.load_crash_kernel(t)
+    t.shell("while :; do head -c 2000000 /dev/urandom >/mnt/noise; sync; done & sleep 1")
+    test_smp.crash(t, 1)
+    modprobe(t, MODULES)
+    check_bus(t, {**NAMES, **SCSI})
+    mount(t)
+    check_file(t)
+    t.shell("(cd /mnt; rm -f noise; head -c 4194304 /proc/vmcore >vmcore && sha256sum vmcore >>sum && sync)", 120)
+    life = len(t.text)
+    t.send_line("reboot -f")
+    linux.wait_shell(t)
+    modprobe(t, MODULES)
+    mount(t)
+    check_file(t)
+    t.check_match(r"^7f 45 4c 46", t.shell("hexdump -n 4 -e '4/1 \"%02x \"' /mnt/vmcore"), "the dump")
+    linux.check_log(t, t.text[life:])
+    t.send_line("poweroff -f")
+    t.expect_off()
+
+
 def versions(t):
     """Each version that Linux 6.1 speaks, when Candela speaks none above it."""
     names = ("5.2", "5.1", "5.0", "4.1", "4.0", "3.0", "2.4")
@@ -250,5 +279,6 @@ def versions(t):
 TESTS = {
     "vmbus": ("test", vmbus),
     "vmbus_reload": ("all", vmbus_reload),
+    "vmbus_kdump": ("all", kdump),
     "vmbus_versions": ("all", versions),
 }
