@@ -12,12 +12,14 @@ one, two and four channels: as many vCPUs, which share the one processor. The lo
 tests/bench/diskload.c: direct I/O by io_submit and io_getevents, at random over the whole disk or
 in order, one request at a time or 32, by one process for each vCPU. What a load costs is counted
 by the monitor (`stat`, `vmbus`) before and after it, less what the same steps cost with a load
-that does nothing; what is typed at the console makes this uncertain by about 30 exits a load. The machine has
-a clock of 200 MHz here instead of 50, so that what goes by time, ticks above all, is rarer.
+that does nothing; what is typed at the console makes this uncertain by about 30 exits a load. The
+machine has a clock of 200 MHz here instead of 50, so that what goes by time, ticks above all, is
+rarer. Several vCPUs on one processor take turns: their exits for wake-ups and time slices are in
+the figures, and would be fewer with a processor each.
 
-- exits: all of them, but for port I/O of the console where the device has no ports. of them clock: the
-  guest's timer interrupts, 250 a second and vCPU when it is busy, make about two exits each, one for
-  the interrupt and one to set the timer again;
+- exits: all of them, but for port I/O of the console where the device has no ports. of them clock:
+  the guest's timer interrupts, 250 a second and vCPU when it is busy, make about two exits each,
+  one for the interrupt and one to set the timer again;
 - interrupts: of the device; signals: hypercalls by which the guest says that it has written;
 - guest, hypervisor: instructions of either, for one operation. The hypervisor's are all that the
   machine executed when it did not run a guest or sleep. The copy between disk and guest is in it;
