@@ -9,7 +9,7 @@ GT_CFLAGS := -std=gnu11 -I. -I$(B) -g -O2 -Wall -Wextra -Werror -Wshadow -Wstric
 	-fno-tree-loop-distribute-patterns -fno-delete-null-pointer-checks
 
 GT_BENCHES := latency
-GT_TOOLS := beat attack share
+GT_TOOLS := beat attack bus share
 GT_IMAGES := $(filter-out lib $(GT_BENCHES) $(GT_TOOLS),$(patsubst guest-test/%/,%,$(wildcard guest-test/*/)))
 GT_LIB := $(patsubst %,$(B)/gt/%.o,$(wildcard guest-test/lib/*.c guest-test/lib/*.asm))
 
@@ -50,6 +50,9 @@ $(B)/gt-tools/%.elf: guest-test/lib/image.ld $(GT_LIB)
 # The benchmark and the Hyper-V tests start a second vCPU in the way the smp image does.
 GT_EXTRA_latency := guest-test/smp/ap.asm guest-test/smp/cpus.c
 GT_EXTRA_hyperv := $(GT_EXTRA_latency)
+
+# One more attacker, an image of its own: where things lie decides what a random jump does.
+GT_EXTRA_bus := $(addprefix guest-test/attack/,main.c chaos.c chaos.asm ap.asm)
 
 define GT_PARTS
 $(B)/$(2)/$(1).elf: $$(patsubst %,$(B)/gt/%.o,$$(wildcard guest-test/$(1)/*.c guest-test/$(1)/*.asm) $$(GT_EXTRA_$(1)))

@@ -81,13 +81,14 @@ def attacker(name, vcpus, attacks, secs, seed=1, extra=""):
 [vm.{name}]
 vcpus     = {vcpus}
 memory    = 4M
-kernel    = \\guests\\attack.elf
+kernel    = \\guests\\{"bus" if name == "bus" else "attack"}.elf
 cmdline   = attack={attacks.replace(" ", ",")} seed={seed} secs={secs}
 {DEVICES.get(name, "")}{extra}"""
 
 
 def files(t):
     t.file("guests/attack.elf", t.built("gt-tools/attack.elf"))
+    t.file("guests/bus.elf", t.built("gt-tools/bus.elf"))
     t.file("guests/dvd.img", bytes(range(256)) * 256)
 
 

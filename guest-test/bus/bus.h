@@ -6,8 +6,8 @@
  * All that the host may write is in bus_memory: page numbers that an attack makes up lie there, or
  * where there is no RAM, so that the program outlives what it asks for.
  */
-#ifndef GUEST_TEST_ATTACK_BUS_H
-#define GUEST_TEST_ATTACK_BUS_H
+#ifndef GUEST_TEST_BUS_BUS_H
+#define GUEST_TEST_BUS_BUS_H
 
 #include "guest-test/attack/attack.h"
 #include "hypercall/tlfs.h"
@@ -98,7 +98,7 @@ bool bus_write(struct bus_channel *ch, const struct bus_desc *desc, const void *
 /* The next one, its first max bytes; how many of them there are, 0 = none. */
 uint32_t bus_read(struct bus_channel *ch, struct bus_desc *desc, uint8_t *buf, uint32_t max);
 
-/* --- bus_traffic.c: what a driver does --- */
+/* --- traffic.c: what a driver does --- */
 
 void bus_begin(struct bus_channel *ch);
 void bus_ask(struct bus_channel *ch);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What drivers of the bus's devices do: their handshakes, requests that mostly make sense, answers.
 // Specs: vmbus/vstor.h, vmbus/nvsp_wire.h, vmbus/rndis_wire.h, vmbus/ic.h.
-#include "guest-test/attack/bus.h"
+#include "guest-test/bus/bus.h"
 #include "vmbus/nvsp_wire.h"
 #include "vmbus/vstor.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The VMBus as a guest speaks it: hypercalls, messages, rings.
 // Specs: vmbus/proto.h, vmbus/ring.h.
-#include "guest-test/attack/bus.h"
+#include "guest-test/bus/bus.h"
 
 #define PORT_MESSAGES 1U
 #define PORT_MESSAGES_5 4U

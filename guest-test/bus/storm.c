@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The bus under a driver that works and others that change what it has written, all the time:
 // indexes, masks, packets, lists of pages, data, messages on their way, and the channels' lives.
-#include "guest-test/attack/bus.h"
+#include "guest-test/bus/bus.h"
 
 /* What the others change, a bit each; the first vCPU chooses, so that what is broken at once by the
  * one kind is seen by the other, too. */
