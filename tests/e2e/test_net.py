@@ -198,15 +198,15 @@ def net(t):
 
 def under_load(t, what, *commands):
     """While files come: commands; then what came was right, and the adapter still works."""
-    t.shell("load >/dev/null 2>&1 &")
+    t.shell("(load >/dev/null 2>&1 &)")
     t.shell("until [ -s /good ]; do sleep 1; done", 300)
     for command in commands:
         t.shell(command, 180)
     t.shell("rm -f /good", 10)
     back_again(t)
     t.shell("until [ -s /good ] || [ -s /bad ]; do sleep 1; done", 300)
-    t.shell("touch /stop; wait", 300)
-    t.shell("[ ! -e /bad ]", 10)
+    t.shell("touch /stop; while pidof load >/dev/null; do sleep 1; done", 300)
+    t.check(t.shell("[ -e /bad ] && echo bad", status=None).strip() == "", f"{what}: a file came wrong")
     transfer(t)
 
 
