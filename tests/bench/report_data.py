@@ -143,8 +143,9 @@ def disk_section(read):
     text = INTRO + "\n![Exits of a request, for each kind of disk](bench/disk_exits.svg)\n"
     for loads, title, unit in DISK_TABLES:
         text += disk_table(found, loads, title, unit)
-    text += FILES
-    for row in (r for r in found if r["load"] == "files"):
+    files = [r for r in found if r["load"] == "files"]
+    text += FILES if files else ""
+    for row in files:
         figures = [row[k] for k in ("requests", "exits", "signals", "guest")] + [own(row)]
         text += line(DEVICES[row["device"]], *(f"{v:,.0f}" for v in figures))
     return text
