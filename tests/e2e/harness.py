@@ -221,7 +221,9 @@ class Context:
         """Type a command at the guest's prompt; returns what it printed."""
         # The echo of what is typed must not look like the answer.
         self.send_line(command + '; echo "st""atus $?"')
-        match = self.expect(r"(?ms)^(.*?)\n?status (\d+)$", timeout, f"the answer to '{command}'")
+        # Up to the line's end: a number may arrive in two parts.
+        answer = r"(?ms)^(.*?)\n?status (\d+)(?=\n)"
+        match = self.expect(answer, timeout, f"the answer to '{command}'")
         self.expect(PROMPT, timeout, "the prompt")
         if status is not None:
             self.check(int(match[2]) == status, f"'{command}' ended with status {match[2]}")
@@ -236,7 +238,7 @@ class Context:
         prompts and old answers do not count."""
         self.turns += 1
         self.send_line(f'echo "he""re {self.turns}"')
-        self.expect(rf"(?m)^here {self.turns}$", timeout, "the guest's console")
+        self.expect(rf"(?m)^here {self.turns}(?=\n)", timeout, "the guest's console")
         self.expect(PROMPT, timeout, "the prompt")
 
     # --- judging ---

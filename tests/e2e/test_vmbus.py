@@ -9,6 +9,7 @@ import subprocess
 import linux
 import test_disk
 import test_hyperv
+import test_ic
 import test_monitor
 import test_smp
 
@@ -72,6 +73,11 @@ def reload_bus(t):
     t.check(t.shell(f"ls {DEVICES} 2>/dev/null", status=None).strip() == "", "devices without a bus")
     modprobe(t, MODULES)
     check_bus(t, ALL)
+
+
+def reload_drivers(t):
+    for module in ("hv_storvsc", "hv_netvsc", "hv_utils", "hyperv_keyboard"):
+        t.shell(f"rmmod {module} && modprobe {module}", 120)
 
 
 def use_all(t):
@@ -253,6 +259,29 @@ def kdump(t):
     t.expect_off()
 
 
+def kernels(kernel, vcpus):
+    def run(t):
+        linux.add_vm(t, kernel=kernel, vcpus=vcpus, memory="384M", initrd=initramfs(t, kernel),
+                     more="disk = ram:16M\nnic = switch0\n")  # fmt: skip
+        t.boot(cpus=min(vcpus, 2))
+        linux.wait_shell(t, 400)
+        modprobe(t, MODULES)
+        check_bus(t, ALL)
+        check_machine(t)
+        use_all(t)
+        unbind_and_bind(t, ALL)
+        use_all(t)
+        reload_drivers(t)
+        check_bus(t, ALL)
+        use_all(t)
+        t.check(test_ic.heartbeat(t) == "ok", "no heartbeat")
+        linux.check_log(t)
+        test_smp.power_off(t)
+
+    run.__doc__ = f"The {kernel} kernel, {vcpus} vCPU(s): all devices, unbound, bound, drivers loaded anew."
+    return run
+
+
 def versions(t):
     """Each version that Linux 6.1 speaks, when Candela speaks none above it."""
     names = ("5.2", "5.1", "5.0", "4.1", "4.0", "3.0", "2.4")
@@ -282,3 +311,6 @@ TESTS = {
     "vmbus_kdump": ("all", kdump),
     "vmbus_versions": ("all", versions),
 }
+for _kernel in ("cloud", "generic"):
+    for _vcpus in (1, 2, 4):
+        TESTS[f"vmbus_{_kernel}_{_vcpus}"] = ("all", kernels(_kernel, _vcpus))
