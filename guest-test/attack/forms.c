@@ -68,11 +68,22 @@ static const struct {
 
 static const uint8_t tail[] = {0xcd, 0x80};
 
-/* The target is mapped for CPL 3 at the same place each time. */
-static uint64_t map_target(void)
+static uint64_t rnd_target(void)
 {
-	uint64_t at = rnd_below(2) ? rnd_device() : rnd_hole();
+	return rnd_below(2) ? rnd_device() : rnd_hole();
+}
 
+/* Any number in the ICR may be an INIT to oneself, and nobody to end it. */
+static bool reaches_icr(uint64_t at, const uint8_t *form)
+{
+	bool run = form[0] == 0xf3 && form[2] == 0xab; /* rep stosq */
+
+	return (at & ~0xfffULL) == LAPIC_BASE && (run || (at & 0xff0) == 0x300);
+}
+
+/* The target is mapped for CPL 3 at the same place each time. */
+static uint64_t map_target(uint64_t at)
+{
 	window_map(0, at & ~0xfffULL, PTE_P | PTE_W | PTE_U);
 	window_map(1, rnd_below(2) ? rnd_hole() & ~0xfffULL : (uint64_t)scratch,
 	        PTE_P | PTE_W | PTE_U);
@@ -90,10 +101,14 @@ ATTACK(mmio_forms)
 	for (unsigned i = 0; more(); i++) {
 		unsigned n = i % (sizeof(odd_forms) / sizeof(odd_forms[0]));
 		uint8_t *code = place(20);
+		uint64_t at = rnd_target();
 
+		while (reaches_icr(at, odd_forms[n].bytes)) {
+			at = rnd_target();
+		}
 		memcpy(code, odd_forms[n].bytes, odd_forms[n].len);
 		memcpy(code + odd_forms[n].len, tail, sizeof(tail));
-		(void)chaos_user(code, map_target());
+		(void)chaos_user(code, map_target(at));
 	}
 }
 
@@ -119,7 +134,7 @@ ATTACK(mmio_bytes)
 		}
 		*p++ = tail[0];
 		*p++ = tail[1];
-		(void)chaos_user(code, map_target());
+		(void)chaos_user(code, map_target(rnd_target()));
 	}
 }
 
