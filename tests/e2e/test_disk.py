@@ -36,7 +36,8 @@ exec switch_root /root /init
 
 # What a disk says that is pulled while it is read.
 UNPLUGGED = [r"hv_storvsc .*: tag#\d+ cmd 0x", r"I/O error, dev sd",
-             r"Buffer I/O error on dev sd"]
+             r"Buffer I/O error on dev sd",
+             r"^(blk_print_req_error|scsi_io_completion_action|storvsc_on_io_completion): \d+ callbacks suppressed$"]
 
 
 def noise(seed, size):
