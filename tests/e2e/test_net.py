@@ -44,7 +44,7 @@ LOAD = """\
 #!/bin/sh
 rm -f /stop /good /bad
 while [ ! -e /stop ]; do
-    wget -q -T 20 -O /loaded http://10.0.0.2/data || { sleep 1; continue; }
+    timeout 60 wget -q -O /loaded http://10.0.0.2/data || { sleep 1; continue; }
     if [ "$(sha256sum </loaded)" = "$(cat /data.sum)" ]; then echo >>/good; else echo >>/bad; fi
 done
 """
