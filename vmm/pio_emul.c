@@ -59,11 +59,14 @@ static unsigned block_len(struct emul *e, const struct vcpu_exit *exit, struct e
 	struct emul_operand operand;
 	gva_t va;
 
-	n = (unsigned)(PAGE_SIZE - (emul_linear_unchecked(e, seg, offset).v & PAGE_MASK)) / width;
+	if (emul_linear(e, seg, offset, width, access, &va) ||
+	        emul_translate(e, page, va, width, access, &operand)) {
+		return 0;
+	}
+	n = (unsigned)(PAGE_SIZE - (va.v & PAGE_MASK)) / width;
 	n = n < max ? n : max;
 	if (n < 2 || n * width - 1 > width_mask(addr_width) - offset ||
 	        emul_linear(e, seg, offset, n * width, access, &va) ||
-	        emul_translate(e, page, va, width, access, &operand) ||
 	        !emul_is_ram(e->vcpu, operand.gpa[0], n * width)) {
 		return 0;
 	}
