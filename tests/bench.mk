@@ -27,3 +27,4 @@ bench-accept: ## the counts as they are now become the limits: tests/bench/limit
 bench-deps: core loader bench-images
 	@$(if $(QUICK),,tests/machine/fetch_kernel.sh cloud)
 	@$(if $(QUICK),,tests/machine/mkinitramfs.sh $(B)/bench/initrd.img tests/bench/root)
+	@$(if $(QUICK),,tests/machine/mkinitramfs.sh $(B)/guest/initrd.img)
