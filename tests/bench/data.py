@@ -271,7 +271,7 @@ def net_root(t, rc):
     extra = t.path("extra")
     os.makedirs(os.path.join(extra, "bin"))
     os.makedirs(os.path.join(extra, "etc"))
-    for source in ("bench/netload", "machine/offload"):
+    for source in ("bench/netload", "machine/nictool"):
         os.rename(build(t, source), os.path.join(extra, "bin", os.path.basename(source)))
     with open(os.path.join(extra, "etc", "rc.test"), "w", encoding="ascii") as f:
         f.write(rc)
@@ -308,7 +308,7 @@ def net(t):
     m = Meter(t, ["one", "two"], "network adapter", "netvsc", NET_COUNT)
     m.run("netload ping 10.0.0.2 0 1")
     for name, arguments, size, offloads in NET_LOADS:
-        t.shell(f"offload eth0 {offloads}")
+        t.shell(f"nictool eth0 all {offloads}")
         m.measure(name, f"netload {arguments}", "netload ping 10.0.0.2 0 1", size)
     t.send_line("poweroff -f")
     t.expect("vm one: powered off", 120)
