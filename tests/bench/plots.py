@@ -14,13 +14,13 @@ set terminal svg size {width},{height} font "sans-serif,12" background "white"
 set output "{output}"
 set border 3
 set tics nomirror
-set key above samplen 1 maxrows 1
+set key tmargin right horizontal samplen 1 width -3 maxcols 3
 """
 
 # One line an operation: a mark at the median, from the smallest sample to the 99th percentile.
 LATENCY = """\
 set logscale x
-set grid xtics linecolor rgb "#d0d0d0"
+set grid xtics linetype 1 linecolor rgb "#d0d0d0"
 set xlabel "instructions, in the guest's eyes (logarithmic)"
 set xrange [1:1000000]
 set xtics ({ticks})
@@ -32,10 +32,11 @@ plot {curves}
 # Groups of bars side by side.
 BARS = """\
 set logscale y
-set grid ytics linecolor rgb "#d0d0d0"
+set grid ytics linetype 1 linecolor rgb "#d0d0d0"
 set ylabel "{what} (logarithmic)"
 set yrange [{least}:*]
 set ytics ({ticks})
+set bmargin 3.5
 set style data histograms
 set style histogram clustered gap 1
 set style fill solid
@@ -54,12 +55,12 @@ CURVES = [
 MAIN = {
     "cpuid": "CPUID",
     "hv-call-null-fast": "hypercall",
-    "in-pic": "port, 8259",
-    "in-uart-lsr": "port, UART",
+    "in-pic": "port,\\n8259",
+    "in-uart-lsr": "port,\\nUART",
     "mmio-ioapic-read": "IOAPIC",
     "x2apic-eoi": "EOI",
     "x2apic-self-ipi-icr": "self-IPI",
-    "hlt-self-ipi": "HLT, wake",
+    "hlt-self-ipi": "HLT,\\nwake",
     "hv-timer-past": "timer",
 }
 
@@ -143,7 +144,7 @@ def disks():
         for x, color in zip(present, DISK_COLORS)
     ]
     if series:
-        labels = [f"{kind} 4 KiB, depth {depth}" for kind, _, depth in map(str.split, DISK_LOADS)]
+        labels = [f"{kind} 4 KiB,\\ndepth {depth}" for kind, _, depth in map(str.split, DISK_LOADS)]
         bars("disk_exits", "exits a request", 0.02, labels, series)
 
 
