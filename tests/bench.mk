@@ -18,11 +18,11 @@ bench-here: ## the latency image in QEMU on this machine: cycles, where there is
 bench-check: ## the latency image's instruction counts against tests/bench/limits
 	@MACHINE=bochs tests/machine/deps.sh test </dev/null
 	@$(MAKE) $(QUIET) core loader bench-images </dev/null
-	@tests/bench/bench.py --loader $(LOADER) --check
+	@CC='$(CC)' tests/bench/bench.py --loader $(LOADER) --check
 
 bench-accept: ## the counts as they are now become the limits: tests/bench/limits
 	@$(MAKE) $(QUIET) core loader bench-images </dev/null
-	@tests/bench/bench.py --loader $(LOADER) --accept
+	@CC='$(CC)' tests/bench/bench.py --loader $(LOADER) --accept
 
 bench-deps: core loader bench-images
 	@$(if $(QUICK),,tests/machine/fetch_kernel.sh cloud)

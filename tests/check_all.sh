@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 passed=0
 failed=0
-for check in tests/check_layers.sh tests/check_headers.sh tests/check_doors.py tests/check_format.sh tests/check_docs.sh; do
+for check in tests/check_layers.sh tests/check_headers.sh tests/check_doors.py tests/check_format.sh tests/check_docs.sh tests/check_bench.py; do
 	if out=$("$check" 2>&1); then
 		passed=$((passed + 1))
 		echo "$(basename "${check%.*}"): ok"

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the benchmarks' scripts conclude from given figures; no emulator."""
+
+import os
+import stat
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "bench"))
+import limits  # noqa: E402
+
+
+class Limits(unittest.TestCase):
+    LIMITS = {"cpuid": 100, "eoi": 50}
+
+    def check(self, medians, this=limits.COMPILER):
+        return limits.compare(medians, self.LIMITS, this)
+
+    def test_within(self):
+        self.assertEqual(self.check({"cpuid": 100, "eoi": 1}), ([], 0))
+
+    def test_longer(self):
+        lines, failed = self.check({"cpuid": 101, "eoi": 50})
+        self.assertEqual(failed, 1)
+        self.assertEqual(lines[0], "FAIL cpuid: 101 instructions, 1 more than its limit")
+        self.assertIn("make bench-accept", lines[-1])
+
+    def test_rows_come_and_go(self):
+        lines, failed = self.check({"cpuid": 1, "hlt": 7})
+        self.assertEqual(failed, 2)
+        self.assertIn("no limit", lines[0])
+        self.assertIn("not measured", lines[1])
+
+    def test_other_compiler_reports(self):
+        lines, failed = self.check({"cpuid": 101, "eoi": 50}, "gcc 13.1")
+        self.assertEqual(failed, 0)
+        self.assertTrue(lines[0].startswith("INFO cpuid: 101"))
+        self.assertIn("gcc 13.1", lines[-1])
+
+    def compiler(self, script):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "gcc")
+            with open(path, "w", encoding="ascii") as f:
+                f.write("#!/bin/sh\n" + script)
+            os.chmod(path, stat.S_IRWXU)
+            os.environ["CC"] = path + " -m64"
+            try:
+                return limits.compiler()
+            finally:
+                del os.environ["CC"]
+
+    def test_compilers(self):
+        """What each puts in the place of the five words."""
+        gcc = "echo __clang__ __clang_major__ __clang_minor__ 12 2"
+        self.assertEqual(self.compiler(gcc), limits.COMPILER)
+        self.assertEqual(self.compiler(gcc.replace("2 2", "3 1")), "gcc 13.1")
+        self.assertEqual(self.compiler("echo 1 14 0 4 2"), "clang 14.0")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=0)
