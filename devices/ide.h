@@ -115,6 +115,7 @@ struct ide_drive_state {
 	uint8_t multiple;   /* sectors of a block of READ and WRITE MULTIPLE; 0 = off */
 	uint8_t heads, spt; /* current translation */
 	bool write_cache, look_ahead, smart, standby;
+	bool reverts; /* SET FEATURES: a software reset brings back the settings at power-on */
 	/* CD-ROM */
 	struct ide_sense sense;
 	uint8_t attention; /* additional code of a UNIT ATTENTION to come; 0 = none */
@@ -267,8 +268,9 @@ void ide_ata_command_locked(struct ide_channel *ch, uint8_t command);
 void ide_ata_error_locked(struct ide_channel *ch, enum blk_status status);
 /* SET FEATURES, transfer mode; false = there is no such mode. */
 bool ide_set_mode(struct ide_drive_state *d, uint8_t mode);
-/* Settings at power-on. */
-void ide_ata_reset(struct ide_drive_state *d);
+void ide_ata_power_on(struct ide_drive_state *d);
+/* The settings that commands change, as at power-on. */
+void ide_ata_defaults(struct ide_drive_state *d);
 void ide_atapi_command_locked(struct ide_channel *ch, uint8_t command);
 /* Power-on: the first command hears of it. */
 void ide_atapi_reset(struct ide_drive_state *d);

@@ -14,10 +14,10 @@ enum feature {
 	FEAT_WRITE_CACHE_ON = 0x02,
 	FEAT_TRANSFER_MODE = 0x03,
 	FEAT_LOOK_AHEAD_OFF = 0x55,
-	FEAT_KEEP_DEFAULTS_OFF = 0x66,
+	FEAT_REVERT_OFF = 0x66,
 	FEAT_WRITE_CACHE_OFF = 0x82,
 	FEAT_LOOK_AHEAD_ON = 0xaa,
-	FEAT_KEEP_DEFAULTS_ON = 0xcc,
+	FEAT_REVERT_ON = 0xcc,
 };
 
 /* [ATA6] "SMART": features, and what LBA Mid and High must hold. */
@@ -348,9 +348,10 @@ static void set_features(struct ide_channel *ch, const struct row *row)
 			return;
 		}
 		break;
-	case FEAT_KEEP_DEFAULTS_OFF:
-	case FEAT_KEEP_DEFAULTS_ON:
-		break; /* a software reset keeps the settings either way */
+	case FEAT_REVERT_OFF:
+	case FEAT_REVERT_ON:
+		d->reverts = what == FEAT_REVERT_ON;
+		break;
 	default:
 		abort_command(ch);
 		return;
@@ -453,12 +454,19 @@ void ide_ata_command_locked(struct ide_channel *ch, uint8_t command)
 	row->fn(ch, row);
 }
 
-void ide_ata_reset(struct ide_drive_state *d)
+void ide_ata_defaults(struct ide_drive_state *d)
 {
 	d->dma_mode = 0x42;
+	d->multiple = 0;
 	d->heads = NATIVE_HEADS;
 	d->spt = NATIVE_SPT;
 	d->write_cache = true;
 	d->look_ahead = true;
+}
+
+/* No reset but this one changes whether SMART is on. */
+void ide_ata_power_on(struct ide_drive_state *d)
+{
+	ide_ata_defaults(d);
 	d->smart = true;
 }

@@ -61,12 +61,14 @@ void ide_end_reset_locked(struct ide_channel *ch, unsigned mask)
 		/* A packet drive is not ready before its first command. */
 		d->status = kind == IDE_DISK ? IDE_ST_DRDY | IDE_ST_DSC : 0;
 	}
-	if (mask == BOTH) {
-		ch->s.drives[0].device = 0;
-		ch->s.drives[1].device = 0;
-		ch->s.selected = 0;
-	}
 	update_line_locked(ch);
+}
+
+static void select_drive_0(struct ide_channel *ch)
+{
+	ch->s.drives[0].device = 0;
+	ch->s.drives[1].device = 0;
+	ch->s.selected = 0;
 }
 
 /* Drops the lock for a while. What the backend has already ends first: the drives stay busy. */
@@ -94,6 +96,18 @@ static void begin_reset_locked(struct ide_channel *ch, unsigned mask)
 	ide_pump_locked(ch);
 }
 
+/* SRST. */
+static void begin_reset_of_both_locked(struct ide_channel *ch)
+{
+	for (unsigned i = 0; i < IDE_DRIVES; i++) {
+		if (ch->s.drives[i].reverts) {
+			ide_ata_defaults(&ch->s.drives[i]);
+		}
+	}
+	select_drive_0(ch);
+	begin_reset_locked(ch, BOTH);
+}
+
 /* --- commands --- */
 
 static void command_locked(struct ide_channel *ch, uint8_t command)
@@ -119,7 +133,8 @@ static void command_locked(struct ide_channel *ch, uint8_t command)
 		ide_regs(ch)->status = IDE_ST_DRDY | IDE_ST_DSC | IDE_ST_ERR;
 		ide_regs(ch)->error = IDE_ERR_ABRT;
 	}
-	if (command == CMD_EXECUTE_DIAGNOSTIC) {
+	if (command == CMD_EXECUTE_DIAGNOSTIC && ch->drives[0].kind != IDE_NONE) {
+		select_drive_0(ch);
 		ide_end_reset_locked(ch, BOTH);
 		ide_set_intrq_locked(ch, 0, true);
 		return;
@@ -263,7 +278,7 @@ static void control_write(void *dev, uint64_t offset, unsigned width, uint64_t v
 	ch->s.control = now;
 	update_line_locked(ch);
 	if (now & ~old & IDE_CTL_SRST) {
-		begin_reset_locked(ch, BOTH);
+		begin_reset_of_both_locked(ch);
 	} else if (old & ~now & IDE_CTL_SRST) {
 		ide_pump_locked(ch);
 	}
@@ -360,7 +375,7 @@ void ide_channel_reset(struct ide_channel *ch)
 	ch->s.version = IDE_STATE_VERSION;
 	ch->s.bm_enabled = bm_enabled;
 	for (unsigned i = 0; i < IDE_DRIVES; i++) {
-		ide_ata_reset(&ch->s.drives[i]);
+		ide_ata_power_on(&ch->s.drives[i]);
 		ide_atapi_reset(&ch->s.drives[i]);
 	}
 	ch->quiet = false;

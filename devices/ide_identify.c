@@ -100,6 +100,7 @@ void ide_identify_disk(
 	memset(buf, 0, IDE_SECTOR);
 	put_word(buf, 0, 0x0040); /* fixed */
 	put_word(buf, 1, cylinders);
+	put_word(buf, 2, 0xc837); /* needs no command to spin up, and all words are valid */
 	put_word(buf, 3, NATIVE_HEADS);
 	put_word(buf, 6, NATIVE_SPT);
 	put_string(buf, 27, 20, "Candela Virtual Disk");

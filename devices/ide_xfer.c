@@ -92,6 +92,17 @@ static bool prepare_direct(struct ide_channel *ch, enum blk_op op)
 	return true;
 }
 
+/* All has been written; without a write cache it must not only be so for now. */
+static bool end_write(struct ide_channel *ch)
+{
+	if (ide_regs(ch)->write_cache) {
+		ide_complete_locked(ch);
+		return false;
+	}
+	ide_flush_locked(ch);
+	return true;
+}
+
 /* --- what each phase does next: true = a request is prepared, false = it is the guest's turn ---
  */
 
@@ -124,8 +135,7 @@ static bool pio_out(struct ide_channel *ch)
 	struct ide_command *c = &ch->s.cmd;
 
 	if (c->left == 0) {
-		ide_complete_locked(ch);
-		return false;
+		return end_write(ch);
 	}
 	if (c->buf_pos == 0) {
 		/* The guest looks for the first block without an interrupt. */
@@ -182,8 +192,7 @@ static bool dma_out(struct ide_channel *ch)
 	struct ide_command *c = &ch->s.cmd;
 
 	if (c->left == 0) {
-		ide_complete_locked(ch);
-		return false;
+		return end_write(ch);
 	}
 	if (c->buf_pos == 0) {
 		if (!ide_dma_active(ch)) {

@@ -341,6 +341,64 @@ START_TEST(settings_show_in_identify)
 }
 END_TEST
 
+/* Unless the disk was told to go back to what it was at power-on. */
+START_TEST(software_reset_reverts_settings)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		set_feature(0x03, 0x21);
+		set_feature(0x82, 0);
+		w_lba28(0xc6, 8, 0);
+		w_expect(W_CMD, W_GOOD);
+		w_command(W_CMD, 0x91, 0, 32, 0, 0xa7);
+		w_expect(W_CMD, W_GOOD);
+		set_feature(i ? 0xcc : 0x66, 0);
+		w_out(W_CTL, 1, IDE_CTL_SRST);
+		w_out(W_CTL, 1, 0);
+		ck_assert_uint_eq(identify_word(59), i ? 0 : 0x0108);
+		ck_assert_uint_eq(identify_word(56), i ? 63 : 32);
+		ck_assert_uint_eq(identify_word(63), i ? 0x0007 : 0x0207);
+		ck_assert_uint_eq(identify_word(85), i ? 0x4069 : 0x4049);
+	}
+}
+END_TEST
+
+/* No write cache: a write is durable when it has ended. */
+START_TEST(writes_without_a_cache)
+{
+	static const uint8_t zeroes[1024];
+	bool dma = _i & 1, fails = _i & 2;
+
+	set_feature(0x82, 0);
+	w_disk.defer = true;
+	w_prd(0, W_DATA, 1024, true);
+	w_bm_start(W_CMD, false);
+	w_lba28(dma ? 0xca : 0x30, 2, N_SECTORS - 2);
+	for (unsigned i = 0; i < 2 && !dma; i++) {
+		w_write_data(W_CMD, zeroes, 512);
+		if (i == 0) {
+			blk_finish(&w_disk);
+			w_expect(W_CMD, W_DRQ);
+		}
+	}
+	blk_finish(&w_disk);
+	ck_assert_uint_eq(w_alt(W_CMD), IDE_ST_BSY);
+	ck_assert(!w_line(W_GSI));
+	ck_assert_uint_eq(w_disk.flushes, 0);
+	w_disk.status = fails ? BLK_IO_ERROR : BLK_OK;
+	blk_finish(&w_disk);
+	w_expect(W_CMD, fails ? W_ERR | IDE_ST_DF : W_GOOD);
+	ck_assert_uint_eq(w_disk.flushes, 1);
+	/* With it, they are told from each other. */
+	w_disk.status = BLK_OK;
+	w_disk.defer = false;
+	set_feature(0x02, 0);
+	w_lba28(0x30, 1, 0);
+	w_write_data(W_CMD, zeroes, 512);
+	w_expect(W_CMD, W_GOOD);
+	ck_assert_uint_eq(w_disk.flushes, 1);
+}
+END_TEST
+
 START_TEST(smart)
 {
 	uint8_t data[512], sum = 0;
@@ -406,5 +464,7 @@ UNIT_MAIN("ide_ata", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, backend_fails, 0, ARRAY_SIZE(failures));
           tcase_add_test(tc, read_only_disk);
           tcase_add_loop_test(tc, flush_waits_for_the_backend, 0, 2);
+          tcase_add_test(tc, software_reset_reverts_settings);
+          tcase_add_loop_test(tc, writes_without_a_cache, 0, 4);
           tcase_add_test(tc, settings_show_in_identify); tcase_add_test(tc, smart);
           tcase_add_test(tc, power_modes);)

@@ -45,6 +45,9 @@ START_TEST(a_channel_without_drives_floats)
 	ck_assert_uint_eq(w_in(W_CMD2, 2), 0xffff);
 	w_out(W_CMD2 + 7, 1, 0xec);
 	ck_assert(!w_line(W_GSI2));
+	w_out(W_CMD2 + 7, 1, 0x90); /* a command to both drives */
+	ck_assert(!w_line(W_GSI2));
+	ck_assert_uint_eq(w_bm_status(W_CMD2), 0);
 }
 END_TEST
 
@@ -163,6 +166,20 @@ START_TEST(software_reset)
 	ck_assert_uint_eq(w_reg(W_CMD, IDE_FEATURES), 1);
 	ck_assert_uint_eq(w_in(W_CMD, 2), 0xffff);
 	ck_assert(!w_line(W_GSI));
+}
+END_TEST
+
+/* It selects drive 0 when it begins, so that what is seen is not the answer for an absent one. */
+START_TEST(software_reset_selects_drive_0)
+{
+	w_make(false, false);
+	w_out(W_CMD + 6, 1, 0xf0);
+	ck_assert_uint_eq(w_alt(W_CMD), 0);
+	w_out(W_CTL, 1, IDE_CTL_SRST);
+	ck_assert_uint_eq(w_alt(W_CMD), IDE_ST_BSY);
+	w_out(W_CTL, 1, 0);
+	ck_assert_uint_eq(w_alt(W_CMD), W_GOOD);
+	ck_assert_uint_eq(w_reg(W_CMD, IDE_DEVICE), 0xa0);
 }
 END_TEST
 
@@ -343,6 +360,7 @@ UNIT_MAIN("ide_channel", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, interrupt_and_its_ends);
           tcase_add_test(tc, commands_for_a_drive_that_is_not_there);
           tcase_add_test(tc, execute_device_diagnostic); tcase_add_test(tc, software_reset);
+          tcase_add_test(tc, software_reset_selects_drive_0);
           tcase_add_loop_test(tc, software_reset_while_the_backend_works, 0, 2);
           tcase_add_test(tc, answer_within_the_reset);
           tcase_add_test(tc, busy_drives_do_not_listen);

@@ -12,7 +12,7 @@ static void setup(void)
 {
 	memset(buf, 0xaa, sizeof(buf));
 	memset(&d, 0, sizeof(d));
-	ide_ata_reset(&d);
+	ide_ata_power_on(&d);
 	blk = (struct blk){.size = 1 << 30,
 	        .block_size = 512,
 	        .id = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xff}};
@@ -47,6 +47,7 @@ static const struct {
 } words[] = {
         {0, 0x0040, 0x85c0},
         {1, 2080, 0},
+        {2, 0xc837, 0},
         {3, 16, 0},
         {6, 63, 0},
         {47, 0x8010, 0},
