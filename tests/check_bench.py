@@ -11,6 +11,7 @@ import unittest
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "bench"))
 import limits  # noqa: E402
+import report_claim  # noqa: E402
 
 
 class Limits(unittest.TestCase):
@@ -58,6 +59,34 @@ class Limits(unittest.TestCase):
         self.assertEqual(self.compiler(gcc), limits.COMPILER)
         self.assertEqual(self.compiler(gcc.replace("2 2", "3 1")), "gcc 13.1")
         self.assertEqual(self.compiler("echo 1 14 0 4 2"), "clang 14.0")
+
+
+class Claim(unittest.TestCase):
+    """The verdicts follow the figures, whichever way they fall."""
+
+    def test_accesses(self):
+        says = report_claim.accesses_verdict
+        self.assertIn("cheaper than each", says("A", 10, {"a chip": 11}))
+        self.assertIn("not cheaper than a chip.", says("A", 10, {"a chip": 10, "b": 11}))
+
+    def test_requests(self):
+        says = report_claim.request_verdict
+        self.assertIn("20 times fewer exits", says(1, (20, 2000), (1, 1000)))
+        self.assertIn("does 10 times as much in each", says(1, (20, 2000), (1, 1000)))
+        self.assertIn("whatever a transition costs", says(1, (20, 2000), (1, 1000)))
+        self.assertIn("transition costs 100 or more", says(1, (20, 2000), (10, 3000)))
+        self.assertIn("does not cost less", says(1, (1, 2000), (2, 3000)))
+
+    def test_tables(self):
+        rows = {x: ["1", "5", "9", "9", "1"] for x in (report_claim.CALL, *report_claim.ACCESSES)}
+        text = report_claim.access_section(rows, {})
+        self.assertIn("| a port of the UART | 5 | - |", text)
+        self.assertIn("Candela's hypercall is not", text)
+        self.assertNotIn("KVM's", text)
+        disk = {"device": "storvsc", "load": "read 4K 1", "ops": 10, "exits": 20, "machine": 500, "guest": 100}
+        text = report_claim.request_section([disk])
+        self.assertIn("| storvsc, 1 channel | 1 | 2.000 | 40 | 20 | 1,040 | 4,040 |", text)
+        self.assertEqual(report_claim.request_section([]), "")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import plots
+import report_claim
 import report_data
 import report_latency
 import report_linux
@@ -61,6 +62,7 @@ counted here.
 
 
 SECTIONS = [
+    report_claim.section,
     report_latency.section,
     report_linux.boot_section,
     report_linux.hyperv_section,
