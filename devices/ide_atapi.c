@@ -19,6 +19,7 @@ enum sense_key {
 static const struct ide_sense invalid_opcode = {KEY_ILLEGAL, 0x20, 0x00};
 static const struct ide_sense lba_out_of_range = {KEY_ILLEGAL, 0x21, 0x00};
 static const struct ide_sense invalid_field = {KEY_ILLEGAL, 0x24, 0x00};
+static const struct ide_sense illegal_mode = {KEY_ILLEGAL, 0x64, 0x00};
 static const struct ide_sense removal_prevented = {KEY_ILLEGAL, 0x53, 0x02};
 static const struct ide_sense tray_is_open = {KEY_NOT_READY, 0x3a, 0x02};
 static const struct ide_sense read_error = {KEY_MEDIUM, 0x11, 0x00};
@@ -178,6 +179,43 @@ static void read_12(struct ide_channel *ch, const uint8_t *p)
 	read_blocks(ch, be32(p + 2), be32(p + 6));
 }
 
+/* A disc of mode 1, of which the image has the user data and nothing else. */
+static void read_user_data(struct ide_channel *ch, const uint8_t *p, uint32_t lba, uint32_t n)
+{
+	enum { ANY_TYPE = 0, MODE_1 = 2, USER_DATA = 0x10 };
+	unsigned type = p[1] >> 2 & 7U;
+
+	if (type != ANY_TYPE && type != MODE_1) {
+		check_condition(ch, illegal_mode);
+	} else if ((p[9] & ~USER_DATA) || (p[10] & 7)) {
+		check_condition(ch, invalid_field);
+	} else {
+		read_blocks(ch, lba, p[9] & USER_DATA ? n : 0);
+	}
+}
+
+static void read_cd(struct ide_channel *ch, const uint8_t *p)
+{
+	read_user_data(ch, p, be32(p + 2), (uint32_t)p[6] << 16 | be16(p + 7));
+}
+
+/* Minutes, seconds, frames. What lies before the first block becomes a huge number. */
+static uint32_t msf_lba(const uint8_t *p)
+{
+	return (p[0] * 60U + p[1]) * 75U + p[2] - 150U;
+}
+
+static void read_cd_msf(struct ide_channel *ch, const uint8_t *p)
+{
+	uint32_t n = msf_lba(p + 6) - msf_lba(p + 3);
+
+	if (n >> 31) {
+		check_condition(ch, invalid_field); /* it ends before it begins */
+		return;
+	}
+	read_user_data(ch, p, msf_lba(p + 3), n);
+}
+
 static void seek_10(struct ide_channel *ch, const uint8_t *p)
 {
 	if (be32(p + 2) >= ide_blk(ch)->size / IDE_CD_BLOCK) {
@@ -240,6 +278,8 @@ static const struct {
         [0x51] = {.fn = read_disc_info, .media = true},
         [0x5a] = {.fn = mode_sense_10},
         [0xa8] = {.fn = read_12, .media = true},
+        [0xb9] = {.fn = read_cd_msf, .media = true},
+        [0xbe] = {.fn = read_cd, .media = true},
 };
 
 void ide_atapi_packet_locked(struct ide_channel *ch)

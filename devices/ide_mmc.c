@@ -89,6 +89,26 @@ static uint32_t put_track(uint8_t *p, uint8_t track, uint32_t lba, bool msf)
 	return 8;
 }
 
+/* As the lead-in has it: first and last track, lead-out, the track. */
+static uint32_t put_raw_toc(uint8_t *p, const struct blk *blk)
+{
+	static const uint8_t points[] = {0xa0, 0xa1, 0xa2, 1};
+	enum { LEN = 11 };
+
+	memset(p, 0, ARRAY_SIZE(points) * LEN);
+	for (unsigned i = 0; i < ARRAY_SIZE(points); i++, p += LEN) {
+		p[0] = 1; /* session */
+		p[1] = TRACK_DATA;
+		p[3] = points[i];
+		if (i < 2) {
+			p[8] = 1;
+		} else {
+			put_place(p + 7, points[i] == 1 ? 0 : n_blocks(blk), true);
+		}
+	}
+	return ARRAY_SIZE(points) * LEN;
+}
+
 uint32_t ide_mmc_toc(uint8_t *buf, const uint8_t *packet, const struct blk *blk)
 {
 	bool msf = packet[1] & 2;
@@ -109,6 +129,8 @@ uint32_t ide_mmc_toc(uint8_t *buf, const uint8_t *packet, const struct blk *blk)
 		len += put_track(buf + len, LEAD_OUT, n_blocks(blk), msf);
 	} else if (format == 1) {
 		len += put_track(buf + len, 1, 0, msf);
+	} else if (format == 2 && n_blocks(blk) <= CD_BLOCKS) {
+		len += put_raw_toc(buf + len, blk);
 	} else {
 		return 0;
 	}

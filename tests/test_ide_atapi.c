@@ -91,7 +91,20 @@ static const struct {
         {"SEEK(10)", {0x2b, [4] = 1, [5] = 0xff}, 0, 0, 0, 0},
         {"SEEK(10) beyond", {0x2b, [4] = 2}, 5, 0x21, 0, 0},
         {"READ TOC", {0x43, [8] = 20}, 0, 0, 0, 20},
-        {"READ TOC, raw", {0x43, 0, 2, [8] = 20}, 5, 0x24, 0, 0},
+        {"READ TOC, raw", {0x43, 0, 2, [8] = 48}, 0, 0, 0, 48},
+        {"READ TOC, program memory", {0x43, 0, 3, [8] = 20}, 5, 0x24, 0, 0},
+        {"READ CD", {0xbe, [5] = 7, [8] = 2, [9] = 0x10}, 0, 0, 0, 2 * 2048},
+        {"READ CD of mode 1", {0xbe, 2 << 2, [8] = 1, [9] = 0x10}, 0, 0, 0, 2048},
+        {"READ CD without data", {0xbe, [8] = 2}, 0, 0, 0, 0},
+        {"READ CD of sound", {0xbe, 1 << 2, [8] = 1, [9] = 0x10}, 5, 0x64, 0, 0},
+        {"READ CD of whole sectors", {0xbe, [8] = 1, [9] = 0xf8}, 5, 0x24, 0, 0},
+        {"READ CD with subchannel", {0xbe, [8] = 1, [9] = 0x10, [10] = 1}, 5, 0x24, 0, 0},
+        {"READ CD, one too many", {0xbe, [6] = 0, [7] = 2, [8] = 1, [9] = 0x10}, 5, 0x21, 0, 0},
+        {"READ CD of too much", {0xbe, [6] = 1, [9] = 0x10}, 5, 0x21, 0, 0},
+        {"READ CD MSF", {0xb9, [4] = 2, [5] = 3, [7] = 2, [8] = 5, [9] = 0x10}, 0, 0, 0, 4096},
+        {"READ CD MSF backwards", {0xb9, [4] = 2, [5] = 3, [7] = 2, [9] = 0x10}, 5, 0x24, 0, 0},
+        {"READ CD MSF of the lead-in", {0xb9, [4] = 1, [7] = 2, [9] = 0x10}, 5, 0x21, 0, 0},
+        {"READ CD MSF beyond", {0xb9, 0, 0, 99, 0, 0, 99, 0, 1, 0x10}, 5, 0x21, 0, 0},
         {"GET CONFIGURATION", {0x46, 2, [8] = 255}, 0, 0, 0, 20},
         {"GET EVENT STATUS", {0x4a, 1, [4] = 0x10, [8] = 8}, 0, 0, 0, 8},
         {"GET EVENT STATUS, later", {0x4a, 0, [4] = 0x10, [8] = 8}, 5, 0x24, 0, 0},
@@ -125,6 +138,23 @@ START_TEST(each_packet)
 		        packets[row].len ? W_DATA + packets[row].len : 0);
 	} else {
 		ck_assert_uint_eq(data_in(0xfffe), packets[row].len);
+	}
+}
+END_TEST
+
+/* Three ways to name the same block. */
+START_TEST(ways_to_read)
+{
+	static const uint8_t ways[][12] = {
+	        {0x28, [5] = 80, [8] = 1}, {0xbe, [5] = 80, [8] = 1, [9] = 0x10},
+	        {0xb9, 0, 0, 0, 3, 5, 0, 3, 6, 0x10}, /* 3 s and 5 frames, less 2 s */
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+		memset(buf, 0, 2048);
+		packet(ways[i], 0xfffe, 0);
+		ck_assert_uint_eq(data_in(2048), 2048);
+		ck_assert_mem_eq(buf, w_cd_data + 80 * 2048, 2048);
 	}
 }
 END_TEST
@@ -354,8 +384,9 @@ END_TEST
 
 UNIT_MAIN("ide_atapi", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, each_packet, 0, 2 * ARRAY_SIZE(packets));
-          tcase_add_test(tc, byte_counts); tcase_add_loop_test(tc, dma_of_many_blocks, 0, 2);
-          tcase_add_test(tc, overlap_is_refused); tcase_add_test(tc, read_error);
-          tcase_add_test(tc, unit_attention); tcase_add_test(tc, tray);
+          tcase_add_test(tc, ways_to_read); tcase_add_test(tc, byte_counts);
+          tcase_add_loop_test(tc, dma_of_many_blocks, 0, 2); tcase_add_test(tc, overlap_is_refused);
+          tcase_add_test(tc, read_error); tcase_add_test(tc, unit_attention);
+          tcase_add_test(tc, tray);
           tcase_add_loop_test(tc, other_commands, 0, ARRAY_SIZE(commands));
           tcase_add_test(tc, who_asks_a_disk_finds_a_cdrom);)

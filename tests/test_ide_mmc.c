@@ -23,8 +23,9 @@ START_TEST(toc)
 	static const uint8_t lba[12] = {0x43}, msf[12] = {0x43, 2},
 	                     lead_out[12] = {0x43, [6] = 0xaa}, sessions[12] = {0x43, 0, 1},
 	                     old_sessions[12] = {0x43, [9] = 0x40}, second[12] = {0x43, [6] = 2},
-	                     raw[12] = {0x43, [9] = 0x80};
-	struct blk blk = cd(0x12345);
+	                     raw[12] = {0x43, 0, 2}, old_raw[12] = {0x43, [9] = 0x80},
+	                     pma[12] = {0x43, 0, 3};
+	struct blk blk = cd(0x12345), dvd = cd(1000000);
 	/* (0x12345 + 150) frames of 1/75 s: 16 min 36 s and 15 frames */
 
 	CHECK(ide_mmc_toc(buf, lba, &blk), 0, 18, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0, 0, 0x14, 0xaa, 0,
@@ -35,7 +36,12 @@ START_TEST(toc)
 	CHECK(ide_mmc_toc(buf, sessions, &blk), 0, 10, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0);
 	CHECK(ide_mmc_toc(buf, old_sessions, &blk), 0, 10, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0);
 	ck_assert_uint_eq(ide_mmc_toc(buf, second, &blk), 0);
-	ck_assert_uint_eq(ide_mmc_toc(buf, raw, &blk), 0);
+	CHECK(ide_mmc_toc(buf, raw, &blk), 0, 46, 1, 1, 1, 0x14, 0, 0xa0, 0, 0, 0, 0, 1, 0, 0, 1,
+	        0x14, 0, 0xa1, 0, 0, 0, 0, 1, 0, 0, 1, 0x14, 0, 0xa2, 0, 0, 0, 0, 16, 36, 15, 1,
+	        0x14, 0, 1, 0, 0, 0, 0, 0, 2, 0);
+	ck_assert_uint_eq(ide_mmc_toc(buf, old_raw, &blk), 48);
+	ck_assert_uint_eq(ide_mmc_toc(buf, raw, &dvd), 0);
+	ck_assert_uint_eq(ide_mmc_toc(buf, pma, &blk), 0);
 }
 END_TEST
 
