@@ -81,6 +81,15 @@ def latency(t):
     return {"latency": rows, "latency_info": info, "latency_exits": [EXIT_COLUMNS] + exits}
 
 
+def latency_bare(t):
+    """The same image on the machine itself: what the guest's own instructions are."""
+    bare.boot_latency(t, MACHINE)
+    t.expect(r"INFO,end,0", 240, "the last line of the latency image")
+    rows = latency_rows(t.text)
+    t.check(len(rows) > 20, f"only {len(rows) - 1} rows")
+    return {"latency_bare": rows}
+
+
 def exit_table(text, vm):
     """What a VM's statistics say: ([kind, count, ticks], guest ticks, host ticks)."""
     match = re.search(
@@ -231,6 +240,7 @@ BENCHES = {
     "latency": (True, latency),
     "latency-two": (True, latency_two),
     "core-size": (True, core_size),
+    "latency-bare": (False, latency_bare),
     "peer": (False, peer_off),
     "peer-default": (False, peer_default),
     "linux": (False, linux_boot),

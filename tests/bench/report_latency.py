@@ -78,7 +78,7 @@ OPERATIONS = {
 LATENCY = """
 ## One operation, seen by the guest
 
-    make bench QUICK=1; make bench T=peer; make bench T=peer-default
+    make bench QUICK=1; make bench T=peer; make bench T=peer-default; make bench T=latency-bare
 
 From the instruction before the operation to the one after it: the guest's own instructions,
 {samples} samples after 64 warm-ups, the empty measurement ({overhead} ticks) subtracted. The guest
@@ -91,6 +91,9 @@ Candela: `-machine pc -cpu host` with the Hyper-V enlightenments and `hyperv-tes
 virtual local APIC where Bochs has it. "off" is with `mitigations=off`, KVM's shortest path; "default"
 is Debian's: part of what they cost, flushing caches and predictors, is one instruction here.
 
+"none" is the same image on the same Bochs without a hypervisor, started by GRUB: what the operation
+and its handler are by themselves.
+
 Exits are those of one operation: Candela's by its own count (the test device's port 0xf4), KVM's by
 its trace events in a second run. Rows with 0 exits do not leave the guest.
 
@@ -100,8 +103,8 @@ Every operation, from its smallest sample to its 99th percentile, with a mark at
 
 ![Distribution of each operation's ticks](bench/latency.svg)
 
-| operation | min | median | p99 | max | exits | KVM, off: median | p99 | exits | default: median |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+| operation | min | median | p99 | max | exits | KVM, off: median | p99 | exits | default: median | none: median |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 
 NOTES = """
@@ -149,7 +152,7 @@ def order(rows):
 
 def section(settings):
     rows = rows_of("latency", "latency_two")
-    off, default = rows_of("peer_off"), rows_of("peer_default")
+    off, default, none = (rows_of(x) for x in ("peer_off", "peer_default", "latency_bare"))
     info = dict(read("latency_info"))
     text = LATENCY.format(samples=count(float(info["samples"])), overhead=info["overhead"], **settings)
     for name in order(rows):
@@ -161,5 +164,6 @@ def section(settings):
             *ticks(theirs, (MEDIAN, P99)),
             exits(theirs),
             *ticks(default.get(name), (MEDIAN,)),
+            *ticks(none.get(name), (MEDIAN,)),
         )
     return text + NOTES

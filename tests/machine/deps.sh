@@ -43,6 +43,8 @@ bochs bochs
 "
 bench_deps="
 gnuplot-nox gnuplot
+grub-common grub-mkimage
+grub-efi-amd64-bin /usr/lib/grub/x86_64-efi/multiboot.mod
 qemu-system-x86 qemu-system-x86_64
 "
 
