@@ -126,6 +126,26 @@ START_TEST(waits_for_more_when_a_vcpu_halts)
 }
 END_TEST
 
+/* Who has sent many together, and then nothing for a while, gives eight signals once only. */
+START_TEST(a_pause_is_soon_forgotten)
+{
+	open_it();
+	for (unsigned round = 0; round < 4; round++) {
+		for (uint64_t i = 1; i <= 32; i++) {
+			ck_assert(write_one(i));
+		}
+		bus_halt();
+		while (completion()) {
+		}
+		for (unsigned look = 0; look < 3; look++) {
+			bus_halt();
+		}
+		ck_assert(!is_masked());
+	}
+	ck_assert_uint_eq(dev.ch.stats.signals_in, 8 + 3 * 2);
+}
+END_TEST
+
 /* The first vCPU sends and sleeps, the second one still runs: it may go on sending. */
 START_TEST(waits_for_more_while_another_vcpu_runs)
 {
@@ -202,6 +222,39 @@ START_TEST(waits_as_long_as_packets_take)
 	}
 	ck_assert_uint_eq(n, 10);
 	ck_assert(is_masked());
+}
+END_TEST
+
+/* What is looked at for one of them leaves the other its time. */
+START_TEST(each_channel_has_its_own_time)
+{
+	static struct device other;
+	const uint8_t payload[24] = {0};
+	struct bus_rings rings;
+
+	memset(&other, 0, sizeof(other));
+	make(&other.ch, 0);
+	other.ch.offer.type = (struct guid){{2}};
+	other.ch.device = &other;
+	other.ch.packet_buf = other.buf;
+	ck_assert_int_eq(vmbus_channel_add(bus, &other.ch), 0);
+	ck_assert_uint_eq(bus_connect(), 2);
+	ck_assert_uint_eq(bus_open(RELID, &r), 0);
+	ck_assert_uint_eq(bus_open(other.ch.relid, &rings), 0);
+	for (uint64_t i = 1; i <= 8; i++) {
+		fake_clock_advance(40000);
+		ck_assert(bus_write(&rings, i, payload, sizeof(payload)));
+	}
+	for (uint64_t i = 1; i <= 8; i++) {
+		ck_assert(write_one(i));
+	}
+	ck_assert(write_one(9));
+	ck_assert(bus_write(&rings, 9, payload, sizeof(payload)));
+	fake_clock_advance(300000);
+	ck_assert_uint_eq(dev.ch.stats.packets_in, 9);
+	ck_assert_uint_eq(other.ch.stats.packets_in, 8);
+	fake_clock_advance(400000);
+	ck_assert_uint_eq(other.ch.stats.packets_in, 9);
 }
 END_TEST
 
@@ -351,9 +404,11 @@ UNIT_MAIN("channel_run", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, ends_with_its_vm);
           tcase_add_test(tc, a_single_request_is_done_within_the_signal);
           tcase_add_test(tc, waits_for_more_when_a_vcpu_halts);
+          tcase_add_test(tc, a_pause_is_soon_forgotten);
           tcase_add_test(tc, waits_for_more_while_another_vcpu_runs);
           tcase_add_test(tc, waits_for_more_until_the_deadline);
           tcase_add_test(tc, waits_as_long_as_packets_take);
+          tcase_add_test(tc, each_channel_has_its_own_time);
           tcase_add_test(tc, does_not_wait_for_a_slow_guest);
           tcase_add_test(tc, tries_less_often_when_it_is_no_use);
           tcase_add_test(tc, tries_on_when_it_costs_nothing);

@@ -12,14 +12,18 @@
 /* Batches, and rounds for others that come meanwhile, before the vCPU or CPU goes on with its own.
  */
 #define TURNS 4U
-/* Signals that bring a single packet before the first try, and between tries that fail at most: a
- * packet that waited for a vCPU to halt has hardly waited. */
+/* Signals that bring a single packet before the first try, before the next one of a guest that has
+ * sent several together, and between tries that fail at most: a packet that waited for a vCPU to
+ * halt has hardly waited. */
 #define TRY_FIRST 8U
+#define TRY_AGAIN 2U
 #define TRY_MAX 256U
 #define TRY_MAX_HALT 32U
-/* How long a masked ring is left alone: so many times what a packet took lately, within bounds.
- * What comes more slowly than GAP_MAX_NS is not waited for. */
-#define WAIT_PACKETS 16U
+/* How long a masked ring is left alone: so many times what a packet took lately, within bounds; a
+ * try half as long, so that one that fails costs little. What comes more slowly than GAP_MAX_NS is
+ * not waited for. */
+#define WAIT_PACKETS 32U
+#define TRY_PACKETS 16U
 #define WAIT_MAX_NS 5000000ULL
 #define GAP_MAX_NS 1000000ULL
 /* So many looks in a row may bring less than two packets before a guest that had sent several
@@ -55,7 +59,7 @@ static void measure_locked(struct vmbus_channel *ch, uint64_t packets)
 
 static uint64_t wait_ns(const struct vmbus_channel *ch)
 {
-	uint64_t ns = WAIT_PACKETS * ch->gap_ns;
+	uint64_t ns = (ch->trying ? TRY_PACKETS : WAIT_PACKETS) * ch->gap_ns;
 
 	if (ns < VMBUS_LOOK_NS) {
 		return VMBUS_LOOK_NS;
@@ -91,7 +95,7 @@ static bool keep_masked_locked(
 		break;
 	}
 	if (packets > 1) {
-		ch->try_after = TRY_FIRST;
+		ch->try_after = TRY_AGAIN;
 		ch->trying = false;
 		ch->patience = PATIENCE;
 		return true;

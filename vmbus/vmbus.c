@@ -243,11 +243,17 @@ void vmbus_interrupt(const struct vmbus_channel *ch)
 void vmbus_look_later(struct vmbus_channel *ch, uint64_t wait_ns)
 {
 	struct vmbus *bus = ch->bus;
-	uint64_t others = __atomic_fetch_or(&bus->masked, bit_of(ch), __ATOMIC_SEQ_CST);
-	uint64_t deadline_ns = vm_clock_now(bus->vm) + wait_ns;
+	uint64_t deadline_ns = vm_clock_now(bus->vm) + wait_ns, bit = bit_of(ch), before;
 
+	if (bit == 0) {
+		return;
+	}
 	spin_lock(&bus->timer_lock);
-	if (others == 0 || deadline_ns < bus->timer.deadline_ns) {
+	before = __atomic_fetch_or(&bus->masked, bit, __ATOMIC_SEQ_CST);
+	if (!(before & bit) || deadline_ns < bus->look_ns[bit_first(bit)]) {
+		bus->look_ns[bit_first(bit)] = deadline_ns;
+	}
+	if (before == 0 || deadline_ns < bus->timer.deadline_ns) {
 		vm_timer_arm(&bus->timer, deadline_ns);
 	}
 	spin_unlock(&bus->timer_lock);
@@ -273,14 +279,33 @@ bool vmbus_guest_runs(const struct vmbus *bus)
 	return false;
 }
 
-static void drain(struct vmbus *bus, enum run_why why)
+static void drain(struct vmbus *bus)
 {
-	run_all(bus, __atomic_exchange_n(&bus->masked, 0, __ATOMIC_SEQ_CST), why);
+	run_all(bus, __atomic_exchange_n(&bus->masked, 0, __ATOMIC_SEQ_CST), RUN_HALT);
 }
 
+/* Those whose time has come: a look too early sees less than would have come together. */
 static void drain_by_timer(void *arg)
 {
-	drain(arg, RUN_DRAIN);
+	struct vmbus *bus = arg;
+	uint64_t soon_ns = vm_clock_now(bus->vm) + VMBUS_LOOK_NS, next_ns = TIMER_NEVER, due = 0;
+
+	spin_lock(&bus->timer_lock);
+	for (uint64_t set = __atomic_load_n(&bus->masked, __ATOMIC_SEQ_CST); set; set &= set - 1) {
+		uint64_t at = bus->look_ns[bit_first(set)];
+
+		if (at < soon_ns) {
+			due |= set & -set;
+		} else if (at < next_ns) {
+			next_ns = at;
+		}
+	}
+	due &= __atomic_fetch_and(&bus->masked, ~due, __ATOMIC_SEQ_CST);
+	if (next_ns != TIMER_NEVER) {
+		vm_timer_arm(&bus->timer, next_ns);
+	}
+	spin_unlock(&bus->timer_lock);
+	run_all(bus, due, RUN_DRAIN);
 }
 
 /* Where its interrupts go, its work is best done. */
@@ -351,7 +376,7 @@ static void serve(struct vcpu *vcpu)
 	if (vcpu->state == VCPU_RUNNABLE) {
 		vcpu_request_idle(vcpu);
 	} else if (vcpu->state == VCPU_HALTED) {
-		drain(bus, RUN_HALT);
+		drain(bus);
 		sleep_on(vcpu);
 	}
 }

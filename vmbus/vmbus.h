@@ -31,6 +31,7 @@ struct vmbus {
 	uint64_t kicked;       /* [a] bit relid - 1: to be worked before a vCPU enters the guest */
 	uint64_t masked;       /* [a] bit relid - 1: to be looked at by a vCPU that halts, or: */
 	struct vm_timer timer; /* [timer_lock] runs while 'masked' is not 0 */
+	uint64_t look_ns[VMBUS_MAX_CHANNELS]; /* [timer_lock] when, of those in 'masked' */
 	struct spinlock timer_lock;
 	struct vmbus_channel *channels[VMBUS_MAX_CHANNELS]; /* [a] by relid - 1; may be gone */
 	uint8_t *interrupt_page;                            /* [a] in guest memory; NULL = none */
