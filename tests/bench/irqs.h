@@ -58,6 +58,17 @@ static void irqs_begin(void)
 	irqs_read(&irqs_before);
 }
 
+/* How often line i of 'now' has come since irqs_begin(). */
+static unsigned long long irqs_grown(const struct irqs *now, unsigned i)
+{
+	for (unsigned j = 0; j < irqs_before.n; j++) {
+		if (strcmp(irqs_before.lines[j].name, now->lines[i].name) == 0) {
+			return now->lines[i].count - irqs_before.lines[j].count;
+		}
+	}
+	return now->lines[i].count;
+}
+
 /* "load: NAME COUNT" for each that has grown, and for the ticks. */
 static void irqs_end(void)
 {
@@ -66,15 +77,8 @@ static void irqs_end(void)
 
 	irqs_read(&now);
 	for (unsigned i = 0; i < now.n; i++) {
-		unsigned long long before = 0;
-
-		for (unsigned j = 0; j < irqs_before.n; j++) {
-			if (strcmp(irqs_before.lines[j].name, now.lines[i].name) == 0) {
-				before = irqs_before.lines[j].count;
-			}
-		}
-		if (now.lines[i].count != before) {
-			printf("load: %s %llu\n", now.lines[i].name, now.lines[i].count - before);
+		if (irqs_grown(&now, i) != 0) {
+			printf("load: %s %llu\n", now.lines[i].name, irqs_grown(&now, i));
 		}
 	}
 	printf("load: ticks %llu\n", end - irqs_before.ticks);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * A load for a network, in the guest. The server takes one connection after the other on PORT and
- * does what its first byte says; the client counts time-stamp ticks and interrupts.
+ * does what its order says; both count time-stamp ticks and interrupts, and the server's clock
+ * interrupts are its answer at the end.
  *
  * netload serve
  * netload send ADDRESS BYTES CHUNK     bulk, to the server; ends when it has said how much it got
@@ -89,6 +90,20 @@ static void ask(int fd, const struct order *o)
 	}
 }
 
+/* Since irqs_begin(). */
+static uint64_t clock_interrupts(void)
+{
+	static struct irqs now;
+
+	irqs_read(&now);
+	for (unsigned i = 0; i < now.n; i++) {
+		if (strcmp(now.lines[i].name, "HVS") == 0) {
+			return irqs_grown(&now, i);
+		}
+	}
+	return 0;
+}
+
 static const struct {
 	const char *what;
 	void (*client)(int fd, const struct order *o);
@@ -121,6 +136,7 @@ static void serve(void)
 	}
 	for (;;) {
 		struct order o;
+		uint64_t clock;
 		int fd = accept(listener, NULL, NULL);
 
 		if (fd < 0 || read(fd, &o, sizeof(o)) != sizeof(o)) {
@@ -128,12 +144,14 @@ static void serve(void)
 			continue;
 		}
 		o.what[sizeof(o.what) - 1] = '\0';
+		irqs_begin();
 		for (unsigned i = 0; i < N_LOADS; i++) {
 			if (strcmp(o.what, loads[i].what) == 0 && o.size <= MAX_CHUNK) {
 				loads[i].server(fd, &o);
 			}
 		}
-		all_out(fd, "!", 1);
+		clock = clock_interrupts();
+		all_out(fd, (const char *)&clock, sizeof(clock));
 		close(fd);
 	}
 }
@@ -142,6 +160,7 @@ static int call(const char *what, const char *address, struct order o)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT)};
 	int fd = tcp_socket();
+	uint64_t clock;
 
 	for (unsigned i = 0; i < N_LOADS; i++) {
 		if (strcmp(what, loads[i].what) != 0) {
@@ -155,8 +174,10 @@ static int call(const char *what, const char *address, struct order o)
 		irqs_begin();
 		all_out(fd, (const char *)&o, sizeof(o));
 		loads[i].client(fd, &o);
-		all_in(fd, 1);
+		all_in(fd, sizeof(clock));
+		memcpy(&clock, buf, sizeof(clock));
 		irqs_end();
+		printf("load: server %llu\n", (unsigned long long)clock);
 		return 0;
 	}
 	return 2;

@@ -64,7 +64,7 @@ MAIN = {
     "hv-timer-past": "timer",
 }
 
-DISK_COLORS = ["#7f7f7f", "#ff7f0e", "#1f77b4", "#2ca02c", "#9467bd"]
+DISK_COLORS = ["#7f7f7f", "#ff7f0e", "#1f77b4", "#2ca02c", "#9467bd", "#8c564b"]
 DISK_LOADS = ["read 4K 1", "read 4K 32", "write 4K 1", "write 4K 32"]
 
 
@@ -136,7 +136,7 @@ def main_operations():
 
 def disks():
     """Exits of one request, for each device."""
-    rows = [row for file in ("disk", "disk2", "disk4") for row in report_data.rows(read, file)]
+    rows = [row for file in report_data.DISK_FILES for row in report_data.rows(read, file)]
     exits = {(row["device"], row["load"]): row["exits"] / row["ops"] for row in rows if row["ops"]}
     present = [x for x in report_data.DEVICES if any(device == x for device, _ in exits)]
     series = [
