@@ -7,6 +7,7 @@ import stat
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "bench"))
@@ -40,6 +41,15 @@ class Limits(unittest.TestCase):
         self.assertEqual(failed, 0)
         self.assertTrue(lines[0].startswith("INFO cpuid: 101"))
         self.assertIn("gcc 13.1", lines[-1])
+
+    def test_accept(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "limits")
+            with unittest.mock.patch.object(limits, "PATH", path):
+                self.assertFalse(limits.accept({"cpuid": 1}, "clang 14.0")[1])
+                self.assertFalse(os.path.exists(path))
+                self.assertTrue(limits.accept({"cpuid": 1, "eoi": 2}, limits.COMPILER)[1])
+                self.assertEqual(limits.read(), {"cpuid": 1, "eoi": 2})
 
     def compiler(self, script):
         with tempfile.TemporaryDirectory() as directory:

@@ -117,6 +117,7 @@ What differs for other reasons than length of path:
   for KVM. Messages go through it, too, and through another of its threads;
 - DR7: KVM gives the guest the debug registers at the first access and takes them back at the next
   exit, so 1,024 accesses in a row cost it one exit;
+- without a hypervisor Bochs answers an MSR that it does not know with 0, and there is no fault;
 - xAPIC: without a virtual APIC KVM decodes and emulates the instruction of every access;
 - "interrupts off, then let in by STI" is how such figures are often taken; it adds the exit by which
   a hypervisor learns that the guest takes interrupts again;
