@@ -30,7 +30,7 @@ static struct device {
 	bool silent;  /* completes nothing */
 	int received; /* what channel_receive() said at last */
 	struct gpadl *held;
-	bool wants_subs;
+	bool wants_subs, granted[2];
 	unsigned waits; /* completions that found no room */
 	uint64_t waiting[64];
 } dev;
@@ -71,9 +71,9 @@ static inline bool dev_work(struct vmbus_channel *ch, unsigned budget)
 		d->first = d->packet.payload_len ? d->packet.payload[0] : 0;
 		d->n_segs = channel_segs(ch, &d->packet, d->segs, ARRAY_SIZE(d->segs));
 		if (d->wants_subs) {
-			channel_add_sub(ch, &d->subs[0]);
-			channel_add_sub(ch, &d->subs[1]);
-			channel_add_sub(ch, &d->subs[0]);
+			d->granted[0] = channel_add_sub(ch, &d->subs[0]);
+			d->granted[1] = channel_add_sub(ch, &d->subs[1]);
+			ck_assert_int_eq(channel_add_sub(ch, &d->subs[0]), d->granted[0]);
 		}
 		if (d->packet.wants_completion && !d->silent) {
 			answer(d, d->packet.trans_id);

@@ -67,6 +67,8 @@ extern struct guest guests[GUESTS];
 static struct config_vm net_config = {.name = "test"};
 static struct vm net_vm = {.config = &net_config};
 
+static unsigned net_subs = ~0U; /* the bus has places for so many of each adapter */
+
 static uint64_t net_now(void)
 {
 	return 1;
@@ -218,10 +220,14 @@ void channel_kick(struct vmbus_channel *ch)
 	}
 }
 
-void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
+bool channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
 {
 	(void)ch;
+	if (sub->offer.sub_index > net_subs) {
+		return false;
+	}
 	end_of(sub)->added = true;
+	return true;
 }
 
 void channel_wait(struct vmbus_channel *sub)

@@ -45,6 +45,7 @@ static struct {
 } world[WORLD_CHANNELS];
 static struct vmbus_channel *world_added[8]; /* to the bus, in order */
 static unsigned world_n_added;
+static unsigned world_subs = ~0U; /* the bus has places for so many */
 
 static unsigned world_index(const struct vmbus_channel *ch)
 {
@@ -139,10 +140,14 @@ void channel_kick(struct vmbus_channel *ch)
 	world[world_index(ch)].kicks++;
 }
 
-void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
+bool channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
 {
 	(void)ch;
+	if (world_index(sub) > world_subs) {
+		return false;
+	}
 	world[world_index(sub)].added = true;
+	return true;
 }
 
 int vmbus_channel_add(struct vmbus *bus, struct vmbus_channel *ch)
@@ -160,6 +165,7 @@ static inline void world_reset(struct vm *owner, struct blk *const *blks, uint32
 	memset(&sp, 0, sizeof(sp));
 	memset(world, 0, sizeof(world));
 	world_n_added = 0;
+	world_subs = ~0U;
 	for (unsigned w = 0; w < WORLD_CHANNELS; w++) {
 		world[w].room = WORLD_PACKETS;
 	}

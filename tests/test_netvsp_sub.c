@@ -122,6 +122,28 @@ START_TEST(granting)
 }
 END_TEST
 
+/* The bus is full: who is told of fewer waits for fewer, and the table comes with the last. */
+START_TEST(granting_what_there_is)
+{
+	world(1500, true);
+	net_subs = 2;
+	grant(0, SUBS, 2);
+	ck_assert(guests[0].q[2].added && !guests[0].q[3].added);
+	give_back(0);
+	open_sub(0, 1);
+	open_sub(0, 2);
+	run(0);
+	ck_assert_uint_eq(guests[0].q[0].n_out, 1);
+	ck_assert_uint_eq(word(last(0), 3 + 2), 2);
+	ck_assert_uint_eq(word(last(0), 3 + 3), 0);
+	net_subs = 0;
+	grant(1, SUBS, 0);
+	/* It may ask again. */
+	net_subs = ~0U;
+	grant(1, SUBS, SUBS);
+}
+END_TEST
+
 /* Versions that have none; an adapter with one queue. */
 START_TEST(without)
 {
@@ -383,7 +405,8 @@ START_TEST(dump_of_sub)
 }
 END_TEST
 
-UNIT_MAIN("netvsp_sub", tcase_add_test(tc, granting); tcase_add_test(tc, without);
-          tcase_add_test(tc, receiving); tcase_add_test(tc, receiving_large);
-          tcase_add_test(tc, giving_back); tcase_add_test(tc, sending); tcase_add_test(tc, closing);
-          tcase_add_test(tc, taking_back); tcase_add_test(tc, dump_of_sub);)
+UNIT_MAIN("netvsp_sub", tcase_add_test(tc, granting); tcase_add_test(tc, granting_what_there_is);
+          tcase_add_test(tc, without); tcase_add_test(tc, receiving);
+          tcase_add_test(tc, receiving_large); tcase_add_test(tc, giving_back);
+          tcase_add_test(tc, sending); tcase_add_test(tc, closing); tcase_add_test(tc, taking_back);
+          tcase_add_test(tc, dump_of_sub);)

@@ -71,6 +71,23 @@ START_TEST(windows_order)
 }
 END_TEST
 
+/* The bus is full. */
+START_TEST(no_place_for_sub_channels)
+{
+	handshake();
+	world_subs = 0;
+	ck_assert_uint_eq(SAY(0, .operation = VSTOR_CREATE_SUB_CHANNELS, .sub_channels = 2),
+	        VSTOR_NO_RESOURCES);
+	ck_assert(!world[1].added);
+	ck_assert_uint_eq(
+	        SAY(0, .operation = VSTOR_CREATE_SUB_CHANNELS, .sub_channels = 0), VSTOR_SUCCESS);
+	world_subs = 1;
+	ck_assert_uint_eq(
+	        SAY(0, .operation = VSTOR_CREATE_SUB_CHANNELS, .sub_channels = 2), VSTOR_SUCCESS);
+	ck_assert(world[1].added && !world[2].added);
+}
+END_TEST
+
 static const uint16_t versions[] = {0x200, 0x402, 0x501, 0x600, 0x602};
 
 START_TEST(all_versions)
@@ -282,7 +299,7 @@ END_TEST
 
 UNIT_MAIN("storvsp_packet", tcase_add_checked_fixture(tc, setup, teardown);
           tcase_add_test(tc, linux_handshake); tcase_add_test(tc, back_ends);
-          tcase_add_test(tc, windows_order);
+          tcase_add_test(tc, windows_order); tcase_add_test(tc, no_place_for_sub_channels);
           tcase_add_loop_test(tc, all_versions, 0, ARRAY_SIZE(versions));
           tcase_add_test(tc, wrong_order); tcase_add_test(tc, one_vcpu);
           tcase_add_test(tc, lengths); tcase_add_test(tc, commands); tcase_add_test(tc, senseless);

@@ -39,6 +39,55 @@ START_TEST(sub_channels_come_and_go)
 }
 END_TEST
 
+static void ask_for_subs(uint64_t trans_id)
+{
+	dev.wants_subs = true;
+	ck_assert(write_one(trans_id));
+	dev.wants_subs = false;
+}
+
+/* What is granted comes; for more than there are places nothing is granted. */
+START_TEST(sub_channels_without_a_place)
+{
+	static struct vmbus_channel others[VMBUS_MAX_CHANNELS - 2], late;
+	struct vmbus_msg_relid released = {.header.type = VMBUS_RELID_RELEASED};
+	union vmbus_guest_message m;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+		others[i] = (struct vmbus_channel){.ops = &dev_ops};
+		others[i].offer.instance.b[0] = (uint8_t)(i + 1);
+		others[i].offer.min_version_major = 9;
+		ck_assert_int_eq(vmbus_channel_add(bus, &others[i]), 0);
+	}
+	open_it();
+	ask_for_subs(1);
+	ck_assert(dev.granted[0] && !dev.granted[1]);
+	/* A promise is kept. */
+	late = (struct vmbus_channel){.ops = &dev_ops, .offer.instance.b[1] = 1};
+	ck_assert_int_eq(vmbus_channel_add(bus, &late), -ENOSPC);
+	bus_serve(0);
+	released.relid = dev.subs[0].relid;
+	ck_assert_uint_eq(released.relid, VMBUS_MAX_CHANNELS);
+	bus_expect(VMBUS_OFFER_CHANNEL, &m);
+	ask_for_subs(2);
+	ck_assert(dev.granted[0] && !dev.granted[1]);
+	/* Its place is free again when the guest lets go of it, not before. */
+	bus_close(RELID);
+	ck_assert_uint_eq(bus_open(RELID, &r), 0);
+	ask_for_subs(3);
+	ck_assert(!dev.granted[0] && !dev.granted[1]);
+	ck_assert_int_eq(bus_say(&released, sizeof(released)), HV_STATUS_SUCCESS);
+	ask_for_subs(4);
+	ck_assert(dev.granted[0] && !dev.granted[1]);
+	/* And when it was promised, and nobody wants it any more. */
+	bus_vm->vcpus[0]->requests = 0; /* no time for it yet */
+	bus_close(RELID);
+	ck_assert_uint_eq(dev.subs[0].relid, 0);
+	ck_assert_int_eq(vmbus_channel_add(bus, &late), 0);
+	ck_assert_int_eq(fake_log_count("no sub-channel"), 0);
+}
+END_TEST
+
 START_TEST(old_guests_have_an_interrupt_page)
 {
 	const uint64_t page = 0x2fe000;
@@ -156,6 +205,7 @@ END_TEST
 
 UNIT_MAIN("vmbus", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, sub_channels_come_and_go);
+          tcase_add_test(tc, sub_channels_without_a_place);
           tcase_add_test(tc, old_guests_have_an_interrupt_page);
           tcase_add_test(tc, messages_wait_for_the_guest);
           tcase_add_test(tc, only_channel_messages); tcase_add_test(tc, dumps);

@@ -174,6 +174,36 @@ START_TEST(places)
 }
 END_TEST
 
+/* A promise is as good as a channel. */
+START_TEST(promises)
+{
+	static struct vmbus_channel many[VMBUS_MAX_CHANNELS + 1];
+
+	world_setup(VMBUS_VERSION_MAX);
+	for (unsigned i = 0; i <= VMBUS_MAX_CHANNELS; i++) {
+		many[i] = (struct vmbus_channel){0};
+		many[i].offer.instance.b[3] = (uint8_t)(i + 1);
+		if (i < VMBUS_MAX_CHANNELS - 1) {
+			ck_assert_int_eq(vmbus_server_add(&world.s, &many[i]), 0);
+		}
+	}
+	ck_assert(vmbus_server_promise(&world.s));
+	ck_assert(!vmbus_server_promise(&world.s));
+	ck_assert_int_eq(vmbus_server_add(&world.s, &many[63]), -ENOSPC);
+	/* It is lost by an error, and may be given back. */
+	ck_assert_int_eq(vmbus_server_add_promised(&world.s, &many[5]), -EEXIST);
+	ck_assert(vmbus_server_promise(&world.s));
+	vmbus_server_unpromise(&world.s);
+	ck_assert(vmbus_server_promise(&world.s));
+	ck_assert_int_eq(vmbus_server_add_promised(&world.s, &many[63]), 0);
+	ck_assert(!vmbus_server_promise(&world.s));
+	vmbus_server_rescind(&world.s, &many[7]);
+	ck_assert_int_eq(vmbus_server_add(&world.s, &many[64]), 0);
+	ck_assert_uint_eq(many[64].relid, 8);
+	ck_assert_int_eq(vmbus_server_add(&world.s, &many[7]), -ENOSPC);
+}
+END_TEST
+
 /* --- opening --- */
 
 static const struct {
@@ -451,9 +481,9 @@ END_TEST
 UNIT_MAIN("vmbus_server_channel", tcase_add_test(tc, offer_on_the_wire);
           tcase_add_test(tc, offer_user_data); tcase_add_test(tc, plugged_in_later);
           tcase_add_test(tc, asked_again); tcase_add_test(tc, not_for_old_clients);
-          tcase_add_test(tc, places); tcase_add_loop_test(tc, openings, 0, ARRAY_SIZE(opens));
-          tcase_add_test(tc, opened_again); tcase_add_test(tc, moved);
-          tcase_add_test(tc, rescind_without_a_guest);
+          tcase_add_test(tc, places); tcase_add_test(tc, promises);
+          tcase_add_loop_test(tc, openings, 0, ARRAY_SIZE(opens)); tcase_add_test(tc, opened_again);
+          tcase_add_test(tc, moved); tcase_add_test(tc, rescind_without_a_guest);
           tcase_add_test(tc, rescind_of_an_offered_one);
           tcase_add_loop_test(tc, rescind_of_an_open_one, 0, 4);
           tcase_add_test(tc, rescind_before_the_offer);

@@ -302,9 +302,9 @@ void channel_gpadl_release(struct vmbus_channel *ch, struct gpadl *g)
 	gpadl_release(&ch->bus->server.gpadls, g);
 }
 
-void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
+bool channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
 {
-	vmbus_add_sub(ch, sub);
+	return vmbus_add_sub(ch, sub);
 }
 
 void channel_wait(struct vmbus_channel *sub)

@@ -144,9 +144,10 @@ void channel_gpadl_release(struct vmbus_channel *ch, struct gpadl *g);
 /*
  * Put a sub-channel on the bus, as the guest has asked for one: soon, when this channel's lock is
  * free. It goes by itself when this channel is closed, and may be added again then. One that is on
- * the bus already, or waits to be, stays as it is.
+ * the bus already, or waits to be, stays as it is. false = the bus has no place for it: the guest
+ * must not be told that it comes.
  */
-void channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);
+__must_check bool channel_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);
 
 /* Wait until nobody works this sub-channel; the lock of its primary channel is held. */
 void channel_wait(struct vmbus_channel *sub);

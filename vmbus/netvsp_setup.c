@@ -139,14 +139,17 @@ void netvsp_drop_send_buffer(struct netvsp *n)
 static void grant(struct netvsp *n, const uint8_t *m, uint8_t *reply)
 {
 	uint32_t wanted = get_le32(m + 8), most = n->n_queues - 1;
-	bool ok = n->version >= NVSP_VERSION_5 && n->granted == 0 && most > 0 && wanted > 0 &&
-	          get_le32(m + 4) == NVSP_ALLOCATE;
+	bool ok =
+	        n->version >= NVSP_VERSION_5 && n->granted == 0 && get_le32(m + 4) == NVSP_ALLOCATE;
 
 	if (ok) {
 		n->granted = wanted < most ? wanted : most;
 		for (uint32_t i = 1; i <= n->granted; i++) {
-			channel_add_sub(&n->queues[0].ch, &n->queues[i].ch);
+			if (!channel_add_sub(&n->queues[0].ch, &n->queues[i].ch)) {
+				n->granted = i - 1;
+			}
 		}
+		ok = n->granted > 0;
 	}
 	put_le32(reply, NVSP_SUBCHANNEL);
 	put_le32(reply + 4, ok ? NVSP_SUCCESS : NVSP_FAILURE);

@@ -283,6 +283,7 @@ void vmbus_server_init(struct vmbus_server *s, const struct vmbus_server_ops *op
 	s->owner = owner;
 	s->vcpus = vcpus;
 	s->max_version = max_version;
+	s->spare = VMBUS_MAX_CHANNELS;
 	gpadl_table_init(&s->gpadls, mem, gpadl_pool);
 }
 

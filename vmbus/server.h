@@ -83,6 +83,7 @@ struct vmbus_server {
 	bool all_offers_due;              /* AllOffersDelivered follows the last of them */
 	uint32_t first_answer, n_answers; /* in answers[], a ring */
 	struct vmbus_place places[VMBUS_MAX_CHANNELS]; /* relid - 1 */
+	uint32_t spare; /* [a] places that are neither taken nor promised */
 	struct vmbus_answer answers[VMBUS_OUTBOX];
 	struct gpadl_table gpadls;
 };
@@ -106,6 +107,15 @@ void vmbus_server_reset(struct vmbus_server *s);
  * -ENOSPC, -EEXIST (same type, instance and index).
  */
 __must_check int vmbus_server_add(struct vmbus_server *s, struct vmbus_channel *ch);
+/*
+ * A place for later: promised, then taken by vmbus_server_add_promised() or given back. A device
+ * says to its guest how many sub-channels will come, and it waits for each. false = there is none
+ * left. Both in any context.
+ */
+__must_check bool vmbus_server_promise(struct vmbus_server *s);
+void vmbus_server_unpromise(struct vmbus_server *s);
+/* As vmbus_server_add(), with a promise, which is given back in an error: -EEXIST. */
+__must_check int vmbus_server_add_promised(struct vmbus_server *s, struct vmbus_channel *ch);
 /*
  * Take one off, its sub-channels first. Ended when this returns. A primary channel stays
  * CHANNEL_RESCINDED until the guest lets go of it: Linux 6.1 drops the offer of a device that it

@@ -4,6 +4,7 @@
 // Specs: Linux drivers/hv/channel_mgmt.c "vmbus_onoffer", "vmbus_onoffer_rescind",
 // drivers/hv/channel.c "__vmbus_open", "vmbus_disconnect_ring".
 #include "vmbus/server_parts.h"
+#include "vmm/lib/bug.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
 
@@ -43,6 +44,7 @@ static void free_place(struct vmbus_server *s, struct vmbus_place *place)
 	server_drop_gpadls(s, relid_of(s, place));
 	detach(place);
 	*place = (struct vmbus_place){0};
+	vmbus_server_unpromise(s);
 }
 
 static bool same_device(const struct vmbus_offer *a, const struct vmbus_offer *b)
@@ -333,7 +335,27 @@ const char *server_relid_released(struct vmbus_server *s, const struct vmbus_req
 
 /* --- for the bus --- */
 
+bool vmbus_server_promise(struct vmbus_server *s)
+{
+	uint32_t spare = __atomic_load_n(&s->spare, __ATOMIC_RELAXED);
+
+	while (spare > 0 && !__atomic_compare_exchange_n(&s->spare, &spare, spare - 1, false,
+	                            __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+	}
+	return spare > 0;
+}
+
+void vmbus_server_unpromise(struct vmbus_server *s)
+{
+	__atomic_fetch_add(&s->spare, 1, __ATOMIC_SEQ_CST);
+}
+
 int vmbus_server_add(struct vmbus_server *s, struct vmbus_channel *ch)
+{
+	return vmbus_server_promise(s) ? vmbus_server_add_promised(s, ch) : -ENOSPC;
+}
+
+int vmbus_server_add_promised(struct vmbus_server *s, struct vmbus_channel *ch)
 {
 	struct vmbus_place *free = NULL;
 
@@ -344,12 +366,11 @@ int vmbus_server_add(struct vmbus_server *s, struct vmbus_channel *ch)
 			free = free ? free : place;
 		} else if (place->ch && same_device(&place->ch->offer, &ch->offer) &&
 		           place->ch->offer.sub_index == ch->offer.sub_index) {
+			vmbus_server_unpromise(s);
 			return -EEXIST;
 		}
 	}
-	if (!free) {
-		return -ENOSPC;
-	}
+	BUG_ON(!free);
 	*free = (struct vmbus_place){.ch = ch, .state = CHANNEL_HIDDEN};
 	__atomic_store_n(&ch->relid, relid_of(s, free), __ATOMIC_RELEASE);
 	(void)vmbus_server_pump(s);

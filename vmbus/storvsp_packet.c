@@ -121,6 +121,21 @@ static void put_properties(const struct storvsp *s, struct vstor_packet *p)
 	p->properties.max_transfer = SCSI_MAX_TRANSFER;
 }
 
+/* No number can be answered. Who is promised several takes those that are offered; who gets none
+ * must hear it. */
+static uint32_t create_sub_channels(struct storvsp *s, unsigned n)
+{
+	unsigned added = 0;
+
+	if (n > s->max_sub) {
+		return VSTOR_INVALID_PARAMETER;
+	}
+	while (added < n && channel_add_sub(&s->channels[0].ch, &s->channels[1 + added].ch)) {
+		added++;
+	}
+	return added == 0 && n > 0 ? VSTOR_NO_RESOURCES : VSTOR_SUCCESS;
+}
+
 /* A step of the handshake, on the primary channel; its status. */
 static uint32_t negotiate(struct storvsp *s, struct vstor_packet *p)
 {
@@ -160,13 +175,7 @@ static uint32_t negotiate(struct storvsp *s, struct vstor_packet *p)
 		if (storvsp_state(s) < STORVSP_VERSION) {
 			return VSTOR_INVALID_STATE;
 		}
-		if (p->sub_channels > s->max_sub) {
-			return VSTOR_INVALID_PARAMETER;
-		}
-		for (unsigned i = 1; i <= p->sub_channels; i++) {
-			channel_add_sub(&s->channels[0].ch, &s->channels[i].ch);
-		}
-		return VSTOR_SUCCESS;
+		return create_sub_channels(s, p->sub_channels);
 	default:
 		return VSTOR_INVALID_PARAMETER;
 	}

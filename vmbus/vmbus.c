@@ -55,12 +55,13 @@ static void run_all(struct vmbus *bus, uint64_t set, enum run_why why)
 
 /* --- the server's lock, and what is left for its holder --- */
 
-static int add_locked(struct vmbus *bus, struct vmbus_channel *ch)
+static int add_locked(struct vmbus *bus, struct vmbus_channel *ch, bool promised)
 {
 	int err;
 
 	ch->bus = bus;
-	err = vmbus_server_add(&bus->server, ch);
+	err = promised ? vmbus_server_add_promised(&bus->server, ch)
+	               : vmbus_server_add(&bus->server, ch);
 	if (!err) {
 		__atomic_store_n(&bus->channels[ch->relid - 1], ch, __ATOMIC_RELEASE);
 	}
@@ -76,12 +77,9 @@ static void add_subs_locked(struct vmbus *bus)
 	__atomic_store_n(&bus->subs, NULL, __ATOMIC_RELAXED);
 	spin_unlock(&bus->subs_lock);
 	for (; sub; sub = next) {
-		int err = 0;
+		int err = add_locked(bus, sub, true);
 
 		next = sub->next_sub;
-		if (sub->relid == 0) {
-			err = add_locked(bus, sub);
-		}
 		if (err) {
 			vm_log(bus->vm, LOG_ERROR, "vmbus: %s: no sub-channel (error %d)",
 			        sub->offer.name, -err);
@@ -102,6 +100,7 @@ static void forget_subs(struct vmbus *bus, const struct vmbus_channel *primary)
 		if (sub->primary == primary) {
 			*at = sub->next_sub;
 			sub->primary = NULL;
+			vmbus_server_unpromise(&bus->server);
 		} else {
 			at = &sub->next_sub;
 		}
@@ -124,7 +123,7 @@ int vmbus_channel_add(struct vmbus *bus, struct vmbus_channel *ch)
 	int err;
 
 	spin_lock(&bus->lock);
-	err = add_locked(bus, ch);
+	err = add_locked(bus, ch, false);
 	unlock(bus);
 	return err;
 }
@@ -329,12 +328,14 @@ void vmbus_kick(struct vmbus_channel *ch)
 	}
 }
 
-void vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
+bool vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
 {
 	struct vmbus *bus = ch->bus;
+	bool there;
 
 	spin_lock(&bus->subs_lock);
-	if (!sub->primary) {
+	there = __atomic_load_n(&sub->relid, __ATOMIC_ACQUIRE) != 0;
+	if (!there && !sub->primary && vmbus_server_promise(&bus->server)) {
 		struct vmbus_channel **end = &bus->subs;
 
 		while (*end) {
@@ -344,8 +345,12 @@ void vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub)
 		sub->next_sub = NULL;
 		__atomic_store_n(end, sub, __ATOMIC_RELEASE);
 	}
+	there |= sub->primary != NULL;
 	spin_unlock(&bus->subs_lock);
-	request_serve(ch);
+	if (there) {
+		request_serve(ch);
+	}
+	return there;
 }
 
 /* It looks again when it halts the next time, not now; if it does not halt, as soon as it has seen

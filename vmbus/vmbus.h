@@ -65,7 +65,7 @@ void vmbus_look_later(struct vmbus_channel *ch, uint64_t wait_ns);
 bool vmbus_guest_runs(const struct vmbus *bus);
 /* channel_kick(), channel_add_sub() */
 void vmbus_kick(struct vmbus_channel *ch);
-void vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);
+bool vmbus_add_sub(struct vmbus_channel *ch, struct vmbus_channel *sub);
 
 /* --- vmbus_dump.c, vmbus_trace.c --- */
 
