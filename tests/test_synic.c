@@ -1,83 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The synthetic interrupt controller: queues, slots, flags, and the interrupts they make.
-#include "hypercall/synic.h"
-
-#include "tests/hv_world.h"
-#include "vmm/lib/err.h"
-
-#define ALL ((1U << HV_FEATURE_COUNT) - 1)
-#define SIMP 0x300000ULL
-#define SIEFP 0x301000ULL
-#define SINT 2U
-#define VECTOR 0xf3U
-#define TYPE 1U
-
-static struct vm *vm;
-static struct vcpu *vcpu;
-
-static void wr(uint32_t msr, uint64_t value)
-{
-	ck_assert_msg(hv_msr_write(vcpu, msr, value), "WRMSR %#x is refused", msr);
-}
-
-static void setup(void)
-{
-	*fake_caps() = (struct virt_caps){0};
-	vm = hv_world(2, ALL);
-	vcpu = vm->vcpus[0];
-	wr(HV_MSR_SCONTROL, HV_SCONTROL_ENABLE);
-	wr(HV_MSR_SIMP, SIMP | 1);
-	wr(HV_MSR_SIEFP, SIEFP | 1);
-	wr(HV_MSR_SINT0 + SINT, VECTOR);
-}
-
-static struct hv_message slot(uint32_t sint)
-{
-	struct hv_message m;
-
-	ck_assert_int_eq(gmem_read(&vm->mem, gpa(SIMP + sint * HV_MESSAGE_SIZE), &m, sizeof(m)), 0);
-	return m;
-}
-
-/* The guest frees its slot; true = it saw that more waits. */
-static bool free_slot(uint32_t sint)
-{
-	uint32_t none = HV_MESSAGE_NONE;
-
-	ck_assert_int_eq(gmem_write(&vm->mem, gpa(SIMP + sint * HV_MESSAGE_SIZE), &none, 4), 0);
-	return slot(sint).flags & HV_MESSAGE_FLAG_PENDING;
-}
-
-static int post(uint32_t sint, uint64_t sender)
-{
-	uint8_t payload[3] = {1, 2, (uint8_t)sender};
-
-	return synic_post_message(vm, 0, sint, TYPE, sender, payload, sizeof(payload));
-}
-
-/* The vector the guest would now be interrupted by, in service from then on; -1 = none. */
-static int interrupt(void)
-{
-	int vector = lapic_pending(&vcpu->lapic);
-
-	if (vector >= 0) {
-		lapic_ack(&vcpu->lapic, (uint8_t)vector);
-	}
-	return vector;
-}
-
-static void eoi(void)
-{
-	lapic_write(&vcpu->lapic, LAPIC_EOI, 0);
-}
-
-static bool flag_set(uint32_t sint, uint32_t flag)
-{
-	uint8_t b;
-
-	ck_assert_int_eq(gmem_read(&vm->mem, gpa(SIEFP + sint * 256 + flag / 8), &b, 1), 0);
-	return b >> flag % 8 & 1;
-}
+#include "tests/synic_world.h"
 
 /* --- messages --- */
 
@@ -398,88 +321,6 @@ START_TEST(flags_need_an_open_source)
 }
 END_TEST
 
-/* --- interrupts that end themselves --- */
-
-START_TEST(auto_eoi)
-{
-	wr(HV_MSR_SINT0 + SINT, HV_SINT_AUTO_EOI | VECTOR);
-	ck_assert_int_eq(synic_signal_event(vm, 0, SINT, 0), 0);
-	ck_assert_int_eq(interrupt(), VECTOR);
-	/* Never in service: the next one needs no EOI. */
-	ck_assert_int_eq(synic_signal_event(vm, 0, SINT, 1), 0);
-	ck_assert_int_eq(interrupt(), VECTOR);
-	/* Masked, or without the bit, the vector is an ordinary one. */
-	wr(HV_MSR_SINT0 + SINT, HV_SINT_AUTO_EOI | HV_SINT_MASKED | VECTOR);
-	lapic_post(&vcpu->lapic, VECTOR, false);
-	ck_assert_int_eq(interrupt(), VECTOR);
-	lapic_post(&vcpu->lapic, VECTOR, false);
-	ck_assert_int_eq(interrupt(), -1);
-}
-END_TEST
-
-START_TEST(auto_eoi_by_any_source_of_the_vector)
-{
-	wr(HV_MSR_SINT0 + SINT, HV_SINT_AUTO_EOI | VECTOR);
-	wr(HV_MSR_SINT0 + 3, HV_SINT_AUTO_EOI | VECTOR);
-	wr(HV_MSR_SINT0 + SINT, HV_SINT_MASKED);
-	lapic_post(&vcpu->lapic, VECTOR, false);
-	ck_assert_int_eq(interrupt(), VECTOR);
-	lapic_post(&vcpu->lapic, VECTOR, false);
-	ck_assert_int_eq(interrupt(), VECTOR);
-}
-END_TEST
-
-/* A processor that delivers by itself cannot do that: this vCPU leaves that path until reset. */
-START_TEST(auto_eoi_leaves_the_processors_delivery)
-{
-	fake_caps()->apic = (struct virt_apic_caps){.tpr_shadow = true, .intr_delivery = true};
-	lapic_reset(&vcpu->lapic, true);
-	lapic_reset(&vm->vcpus[1]->lapic, true);
-	ck_assert(vcpu->lapic.hw_delivery);
-	wr(HV_MSR_SINT0 + SINT, VECTOR);
-	ck_assert(vcpu->lapic.hw_delivery);
-	wr(HV_MSR_SINT0 + SINT, HV_SINT_AUTO_EOI | HV_SINT_MASKED | VECTOR);
-	ck_assert(vcpu->lapic.hw_delivery);
-	wr(HV_MSR_SINT0 + SINT, HV_SINT_AUTO_EOI | VECTOR);
-	ck_assert(!vcpu->lapic.hw_delivery);
-	ck_assert(vm->vcpus[1]->lapic.hw_delivery);
-	wr(HV_MSR_SINT0 + SINT, VECTOR);
-	ck_assert(!vcpu->lapic.hw_delivery);
-	vm->pv->vcpu_reset(vcpu, true);
-	lapic_reset(&vcpu->lapic, true);
-	ck_assert(vcpu->lapic.hw_delivery);
-}
-END_TEST
-
-/* With the processor's delivery an end exits only while a message waits. */
-START_TEST(ends_exit_while_a_message_waits)
-{
-	uint64_t bit = BIT64(VECTOR % 64);
-
-	fake_caps()->apic = (struct virt_apic_caps){.tpr_shadow = true, .intr_delivery = true};
-	lapic_reset(&vcpu->lapic, true);
-	lapic_write(&vcpu->lapic, LAPIC_SVR, 0x1ff);
-	ck_assert_int_eq(post(SINT, 1), 0);
-	lapic_fold(&vcpu->lapic);
-	ck_assert_uint_eq(fake_vcpu(vcpu)->eoi_exits[VECTOR / 64], 0);
-	ck_assert_int_eq(post(SINT, 2), 0);
-	lapic_fold(&vcpu->lapic);
-	ck_assert_uint_eq(fake_vcpu(vcpu)->eoi_exits[VECTOR / 64], bit);
-	/* INIT forgets the interrupts, not the message. */
-	lapic_reset(&vcpu->lapic, false);
-	ck_assert_uint_eq(fake_vcpu(vcpu)->eoi_exits[VECTOR / 64], 0);
-	lapic_write(&vcpu->lapic, LAPIC_SVR, 0x1ff);
-	lapic_post(&vcpu->lapic, VECTOR, false);
-	lapic_fold(&vcpu->lapic);
-	ck_assert_uint_eq(fake_vcpu(vcpu)->eoi_exits[VECTOR / 64], bit);
-	ck_assert(free_slot(SINT));
-	lapic_eoi_done(&vcpu->lapic, VECTOR);
-	ck_assert_uint_eq(slot(SINT).sender, 2);
-	lapic_fold(&vcpu->lapic);
-	ck_assert_uint_eq(fake_vcpu(vcpu)->eoi_exits[VECTOR / 64], 0);
-}
-END_TEST
-
 /* --- registers --- */
 
 START_TEST(registers)
@@ -575,8 +416,5 @@ UNIT_MAIN("synic", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, an_apic_that_is_off_takes_nothing);
           tcase_add_test(tc, a_queue_until_full); tcase_add_test(tc, the_pool_until_full);
           tcase_add_test(tc, bad_arguments); tcase_add_test(tc, a_flag_interrupts_once);
-          tcase_add_test(tc, flags_need_an_open_source); tcase_add_test(tc, auto_eoi);
-          tcase_add_test(tc, auto_eoi_by_any_source_of_the_vector);
-          tcase_add_test(tc, auto_eoi_leaves_the_processors_delivery);
-          tcase_add_test(tc, ends_exit_while_a_message_waits); tcase_add_test(tc, registers);
+          tcase_add_test(tc, flags_need_an_open_source); tcase_add_test(tc, registers);
           tcase_add_test(tc, reset); tcase_add_test(tc, the_message_page_moves);)
