@@ -4,6 +4,7 @@
 import os
 import re
 import subprocess
+import time
 
 import linux
 from harness import REPO, Failed
@@ -131,6 +132,25 @@ def key_chord(t):
     t.check(heartbeat(t) == "ok", "no heartbeat after a reset")
 
 
+def lost_and_found(t):
+    """A guest that hangs is seen, and that it is well again after a reset."""
+    t.send_line("halt -f")
+    t.expect("System halted", 60, "the end of Linux's last words")
+    enter(t)
+    for _ in range(60):
+        if "lost" in ask(t, "vm list", 30):
+            break
+        time.sleep(0.5)
+    t.check_match(r"(?m)^debian +running .* lost$", ask(t, "vm list", 30), "vm list")
+    t.check_match(r"(?m)^heartbeat: lost$", ask(t, "vm info debian", 30), "vm info")
+    ask(t, "vm reset debian", 30)
+    t.send(KEY)
+    linux.wait_shell(t)
+    t.check(heartbeat(t) == "none", "a heartbeat from before the reset")
+    t.shell("modprobe hv_utils && sleep 3", 60)
+    t.check(heartbeat(t) == "ok", "no heartbeat after a reset")
+
+
 def services(t):
     """Every service of a guest, and its end."""
     linux.fetch("cloud")
@@ -154,6 +174,7 @@ def services(t):
     linux.check_log(t)
     t.check(heartbeat(t) == "ok", "no heartbeat any more")
     key_chord(t)
+    lost_and_found(t)
     enter(t)
     t.check_match(r"(?m)^debian: shuts down$", ask(t, "vm stop debian", 30), "vm stop")
     t.expect(r"vm debian: powered off \(ACPI S5\)", 60, "the power-off")
