@@ -1,94 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Second-level tables: which page sizes and types, splitting, unmapping, running out of memory.
-#include "tests/fake/vmx_fake.h"
-#include "tests/unit.h"
-#include "vmm/hw/page_alloc.h"
-#include "vmm/lib/err.h"
-#include "vmx/ept_memtype.h"
-#include <string.h>
-
-#define R 1ULL
-#define W 2ULL
-#define X 4ULL
-#define LARGE BIT64(7)
-#define TYPE(e) (((e) >> 3) & 7)
-#define ADDR(e) ((e)&0xffffffffff000ULL)
-#define RAM_HPA 0x200000000ULL
-
-static struct vm *vm;
-static uint64_t free_at_start;
-
-static void make(uint32_t off)
-{
-	vm = fake_vm(SIZE_2M, 1);
-	fake_vmx_host(off);
-	vm->vcpus[0]->virt = NULL;
-	free_at_start = page_alloc_free_bytes();
-	vm->virt = page_alloc(1, PAGE_SIZE);
-	ck_assert_int_eq(ept_init(vm), 0);
-	vmx_caps.itlb_multihit = false;
-	vm->vcpus[0]->requests = 0;
-}
-
-static void setup(void)
-{
-	make(0);
-}
-
-static int map(uint64_t at, uint64_t to, uint64_t len)
-{
-	return ept_map(vm, gpa(at), hpa(to), len, MAP_RWX, MAP_TYPE_RAM);
-}
-
-static uint64_t look(uint64_t at, uint64_t *size)
-{
-	uint64_t entry = ept_lookup(vm, gpa(at), size);
-
-	if (!entry) {
-		*size = 0;
-	}
-	return entry;
-}
-
-static uint64_t size_at(uint64_t at)
-{
-	uint64_t size;
-
-	look(at, &size);
-	return size;
-}
-
-/* What an access to 'at' reaches; ~0 = nothing. */
-static uint64_t reaches(uint64_t at)
-{
-	uint64_t size, entry = look(at, &size);
-
-	return entry ? (ADDR(entry) & ~(size - 1)) + (at & (size - 1)) : ~0ULL;
-}
-
-/* Tables that wait until a large page is split. */
-static unsigned spares(void)
-{
-	unsigned n = 0;
-
-	for (uint64_t *t = vmx_vm(vm)->spare; t; t = (uint64_t *)(uintptr_t)t[0]) {
-		n++;
-	}
-	return n;
-}
-
-static unsigned tables(void)
-{
-	return (unsigned)((free_at_start - page_alloc_free_bytes()) / PAGE_SIZE) - 1 - spares();
-}
-
-static void destroyed(void)
-{
-	ept_destroy(vm);
-	ck_assert_ptr_null(vmx_vm(vm)->root);
-	page_free(vm->virt, 1);
-	ck_assert_uint_eq(page_alloc_free_bytes(), free_at_start);
-}
+// Second-level tables: which page sizes and types, splitting, unmapping.
+#include "tests/ept_world.h"
 
 /* [SDM3] table "Format of Extended-Page-Table Pointer" */
 START_TEST(pointer)
@@ -450,131 +362,16 @@ START_TEST(the_last_page)
 }
 END_TEST
 
-/* --- out of memory --- */
-
-static void *hoard[FAKE_ARENA_SIZE / PAGE_SIZE];
-static unsigned hoarded;
-
-static void leave_pages(unsigned n)
-{
-	while (page_alloc_free_bytes() > n * PAGE_SIZE) {
-		hoard[hoarded++] = page_alloc(1, PAGE_SIZE);
-	}
-}
-
-static void give_back(void)
-{
-	while (hoarded) {
-		page_free(hoard[--hoarded], 1);
-	}
-}
-
-/*
- * 4 KiB pages, a 2 MiB page to be split, another 4 levels deep: up to 7 tables, refused at each.
- * Whatever is mapped afterwards is right, and a second try succeeds.
- */
-START_TEST(out_of_memory)
-{
-	const uint64_t far = 1ULL << 39;
-	int err = 0;
-
-	ck_assert_int_eq(map(0, RAM_HPA, SIZE_1G), 0);
-	leave_pages((unsigned)_i);
-	err = map(0x1000, 0x300000000, PAGE_SIZE);      /* two splits */
-	err = err ? err : map(far, RAM_HPA, PAGE_SIZE); /* three tables */
-	ck_assert_int_eq(err, _i < 5 ? -ENOMEM : 0);
-	ck_assert_uint_eq(reaches(0), RAM_HPA);
-	ck_assert_uint_eq(reaches(0x1000), _i < 2 ? RAM_HPA + 0x1000 : 0x300000000);
-	ck_assert_uint_eq(reaches(0x2000), RAM_HPA + 0x2000);
-	ck_assert_uint_eq(reaches(SIZE_1G - 1), RAM_HPA + SIZE_1G - 1);
-	ck_assert_uint_eq(reaches(far), _i < 5 ? ~0ULL : RAM_HPA);
-	give_back();
-	ck_assert_int_eq(map(0x1000, 0x300000000, PAGE_SIZE), 0);
-	ck_assert_int_eq(map(far, RAM_HPA, PAGE_SIZE), 0);
-	ck_assert_uint_eq(reaches(0x1000), 0x300000000);
-	ck_assert_uint_eq(reaches(far), RAM_HPA);
-	destroyed();
-}
-END_TEST
-
-START_TEST(no_memory_to_unmap)
-{
-	ck_assert_int_eq(map(0, RAM_HPA, SIZE_2M), 0);
-	leave_pages(0);
-	ck_assert_int_eq(ept_unmap(vm, gpa(0x1000), PAGE_SIZE), -ENOMEM);
-	ck_assert_uint_eq(reaches(0x1000), RAM_HPA + 0x1000);
-	ck_assert(!ept_fix_fault(vm, gpa(0x5000), false));
-	vmx_caps.itlb_multihit = true;
-	ck_assert_int_eq(map(0, RAM_HPA, SIZE_2M), 0);
-	ck_assert(!ept_fix_fault(vm, gpa(0x5000), true));
-	give_back();
-	ck_assert(ept_fix_fault(vm, gpa(0x5000), true));
-	destroyed();
-}
-END_TEST
-
-/* A guest that fetches from everywhere takes no memory that is not its own already. */
-START_TEST(splits_need_no_memory)
-{
-	vmx_caps.itlb_multihit = true;
-	ck_assert_int_eq(map(0, RAM_HPA, SIZE_1G), 0);
-	ck_assert_int_eq(map(SIZE_1G, RAM_HPA + SIZE_1G, 3 * SIZE_2M), 0);
-	ck_assert_uint_eq(spares(), 513 + 3);
-	leave_pages(0);
-	for (uint64_t a = 0; a < SIZE_1G + 3 * SIZE_2M; a += SIZE_2M) {
-		ck_assert(ept_fix_fault(vm, gpa(a + 0x7000), true));
-		ck_assert_uint_eq(size_at(a), PAGE_SIZE);
-		ck_assert_uint_eq(reaches(a + 0x5000), RAM_HPA + a + 0x5000);
-	}
-	ck_assert_uint_eq(spares(), 0);
-	give_back();
-	destroyed();
-}
-END_TEST
-
-/* Not for processors that need no splits. */
-START_TEST(no_spares_without_the_erratum)
-{
-	ck_assert_int_eq(map(0, RAM_HPA, SIZE_1G), 0);
-	ck_assert_uint_eq(spares(), 0);
-}
-END_TEST
-
-START_TEST(no_memory_for_spares)
-{
-	vmx_caps.itlb_multihit = true;
-	leave_pages(200);
-	ck_assert_int_eq(map(0, RAM_HPA, SIZE_1G), -ENOMEM);
-	give_back();
-	destroyed();
-}
-END_TEST
-
-START_TEST(no_memory_to_begin)
-{
-	ept_destroy(vm);
-	leave_pages(0);
-	ck_assert_int_eq(ept_init(vm), -ENOMEM);
-	give_back();
-	ept_destroy(vm); /* nothing there: fine */
-	destroyed();
-}
-END_TEST
-
 UNIT_MAIN("ept", tcase_add_checked_fixture(tc, setup, NULL); tcase_add_test(tc, pointer);
           tcase_add_loop_test(tc, page_sizes, 0, ARRAY_SIZE(sizes));
           tcase_add_test(tc, sizes_within_one_range); tcase_add_test(tc, device_memory);
           tcase_add_loop_test(tc, protection, 0, ARRAY_SIZE(rights));
           tcase_add_test(tc, types_by_mtrrs); tcase_add_test(tc, no_large_page_is_executable);
-          tcase_add_test(tc, splits_need_no_memory);
-          tcase_add_test(tc, no_spares_without_the_erratum);
-          tcase_add_test(tc, no_memory_for_spares); tcase_add_test(tc, a_fetch_splits);
-          tcase_add_test(tc, a_fetch_that_cannot_be_fixed);
+          tcase_add_test(tc, a_fetch_splits); tcase_add_test(tc, a_fetch_that_cannot_be_fixed);
           tcase_add_test(tc, small_pages_over_a_large_one);
           tcase_add_test(tc, a_large_page_over_tables); tcase_add_test(tc, retired_tables_are_few);
           tcase_add_test(tc, only_changes_are_flushed);
           tcase_add_test(tc, part_of_a_large_page_is_unmapped);
           tcase_add_test(tc, what_is_not_mapped_is_unmapped);
           tcase_add_loop_test(tc, bad_ranges, 0, ARRAY_SIZE(bad));
-          tcase_add_test(tc, the_last_page); tcase_add_loop_test(tc, out_of_memory, 0, 7);
-          tcase_add_test(tc, no_memory_to_unmap); tcase_add_test(tc, no_memory_to_begin);)
+          tcase_add_test(tc, the_last_page);)
