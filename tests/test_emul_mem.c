@@ -189,7 +189,27 @@ START_TEST(errors)
 }
 END_TEST
 
+/* What only looks like an overlay's page, by the bits that are kept of its number, is RAM. */
+START_TEST(ram_and_nothing_else)
+{
+	struct emul e;
+	struct guest_mem *mem;
+
+	setup(&e);
+	mem = &cpu->vm->mem;
+	mem->overlays[0] = (struct gmem_overlay){.gpa = 0x50000, .writable = true};
+	mem->n_overlays = 1;
+	mem->overlay_filter = BIT64(0x50 % 64);
+	ck_assert(!emul_is_ram(cpu, gpa(0x50000), 512));
+	ck_assert(!emul_is_ram(cpu, gpa(0x50e00), 512));
+	ck_assert(emul_is_ram(cpu, gpa(0x4fe00), 512));
+	ck_assert(emul_is_ram(cpu, gpa(0x51000), 512));
+	ck_assert(emul_is_ram(cpu, gpa(0x50000 + 64 * PAGE_SIZE), 512));
+	ck_assert(!emul_is_ram(cpu, gpa(0x50000 + 512 * PAGE_SIZE), 512)); /* no RAM */
+}
+END_TEST
+
 UNIT_MAIN("emul_mem", tcase_add_loop_test(tc, segment_checks, 0, ARRAY_SIZE(segs));
           tcase_add_test(tc, long_mode_addresses); tcase_add_test(tc, modes);
           tcase_add_test(tc, operand_wraps_at_4g); tcase_add_test(tc, registers);
-          tcase_add_test(tc, errors);)
+          tcase_add_test(tc, errors); tcase_add_test(tc, ram_and_nothing_else);)

@@ -302,8 +302,7 @@ bool emul_is_ram(const struct vcpu *vcpu, gpa_t at, unsigned len)
 {
 	const struct guest_mem *mem = &vcpu->vm->mem;
 
-	return !is_apic_page(vcpu, at) && gmem_is_ram(mem, at, len) &&
-	       !gmem_maybe_overlaid(mem, at, len);
+	return !is_apic_page(vcpu, at) && gmem_is_ram(mem, at, len) && !gmem_overlay_at(mem, at);
 }
 
 enum exit_action emul_fail(struct emul *e, int err)
