@@ -307,6 +307,29 @@ START_TEST(tries_on_when_it_costs_nothing)
 }
 END_TEST
 
+/* So it is while another vCPU runs on, until the time is up. */
+START_TEST(tries_on_beside_a_vcpu_that_runs)
+{
+	unsigned late = 0;
+
+	open_it();
+	bus_vm->vcpus[1]->state = VCPU_RUNNABLE;
+	for (unsigned i = 1; i <= 2000; i++) {
+		fake_clock_advance(20000);
+		ck_assert(write_one(i));
+		if (completion() != i) {
+			late++;
+			bus_halt();
+			ck_assert(completion() == i);
+			fake_clock_advance(LONG_NS);
+			ck_assert(!is_masked());
+		}
+	}
+	ck_assert_uint_gt(late, 2000 / 34);
+	ck_assert_uint_lt(late, 2000 / 30);
+}
+END_TEST
+
 START_TEST(a_vcpu_that_runs_is_not_held_up)
 {
 	open_it();
@@ -412,6 +435,7 @@ UNIT_MAIN("channel_run", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, does_not_wait_for_a_slow_guest);
           tcase_add_test(tc, tries_less_often_when_it_is_no_use);
           tcase_add_test(tc, tries_on_when_it_costs_nothing);
+          tcase_add_test(tc, tries_on_beside_a_vcpu_that_runs);
           tcase_add_test(tc, a_vcpu_that_runs_is_not_held_up); tcase_add_test(tc, work_is_bounded);
           tcase_add_test(tc, a_device_that_takes_nothing_is_left_alone);
           tcase_add_test(tc, who_comes_second_leaves_word);

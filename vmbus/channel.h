@@ -88,7 +88,7 @@ struct vmbus_channel {
 	struct ring in;            /* [lock] guest to host */
 	struct ring out;           /* [lock] host to guest */
 	uint32_t tries, try_after; /* [lock] channel_run.c */
-	bool trying;               /* [lock] as above */
+	bool trying, halted;       /* [lock] as above */
 	uint32_t patience;         /* [lock] as above */
 	uint64_t last_ns, gap_ns;  /* [lock] when packets came last, and how often they come */
 	uint32_t again;            /* [a] somebody wants another round */

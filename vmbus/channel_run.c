@@ -74,6 +74,7 @@ static bool try_now_locked(struct vmbus_channel *ch)
 	}
 	ch->tries = 0;
 	ch->trying = true;
+	ch->halted = false;
 	return true;
 }
 
@@ -86,6 +87,7 @@ static bool keep_masked_locked(
 	case RUN_KICK:
 		return was_masked;
 	case RUN_HALT:
+		ch->halted |= packets != 0;
 		/* Those that still run may go on sending. */
 		if (packets < 2 && vmbus_guest_runs(ch->bus)) {
 			return true;
@@ -106,7 +108,7 @@ static bool keep_masked_locked(
 	}
 	/* The end of what came together is no failure; a try that brought nothing is. */
 	if (ch->trying) {
-		uint32_t max = why == RUN_HALT ? TRY_MAX_HALT : TRY_MAX;
+		uint32_t max = why == RUN_HALT || ch->halted ? TRY_MAX_HALT : TRY_MAX;
 
 		ch->try_after = 2 * ch->try_after < max ? 2 * ch->try_after : max;
 	}
@@ -206,6 +208,7 @@ static int open_locked(struct vmbus_channel *ch, uint32_t out_offset_pages, cons
 	ch->tries = 0;
 	ch->try_after = TRY_FIRST;
 	ch->trying = false;
+	ch->halted = false;
 	ch->patience = 0;
 	ch->gap_ns = 0;
 	ch->last_ns = vm_clock_now(ch->bus->vm);
