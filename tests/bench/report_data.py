@@ -20,7 +20,9 @@ tick is no instruction there, so they have exits only.
 
 With several channels Linux's driver sends a request by another CPU's channel than its own. The
 answer interrupts that CPU, which tells the first one by an interrupt of its own: at depth 1 each
-request has, besides its signal, the exit for that, and those of CPUs that sleep and wake up.
+request has, besides its signal, the exit for that, and those of CPUs that sleep and wake up. At
+depth 32 a batch has them. What wakes a vCPU often finds its tick waiting, too: where no virtual
+interrupt delivery is, each interrupt that waits for the end of another costs two exits.
 
 - exits: all of them, but for port I/O of the console where the device has no ports. of them clock:
   the guest's timer interrupts, 250 a second and vCPU when it is busy, make about two exits each,
