@@ -50,5 +50,6 @@ endif
 test_insn_diff_LIBS := -lZydis
 test_monitor_cmds_LIBS := -Wl,-z,muldefs # its own vm_request() before the real one
 test_monitor_stat_LIBS := $(test_monitor_cmds_LIBS)
+test_vmbus_storm_LIBS := -pthread
 test_vmbus_twice_LIBS := -lZydis -Wl,--wrap=memcpy # the one that ships, not the C library's
 test_watched_LIBS := -lZydis
