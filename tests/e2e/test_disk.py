@@ -167,7 +167,7 @@ def reset_under_load(t, names):
     t.shell("dd if=/dev/urandom of=/file bs=64k count=8 2>/dev/null; sha256sum /file >/sum; sync")
     t.shell(f"diskcheck run /dev/{names[5]} 100000 32 256 7 >/dev/null & sleep 1; cat /init >/late")
     t.send_line("reboot -f")
-    linux.wait_shell(t)
+    linux.wait_shell(t, 400)
 
 
 def after_a_reset(t, names, hashes):
@@ -222,13 +222,14 @@ def unplug_and_plug(t, names, data):
     t.check(sha(t, name_of(t, 2)) == digest(data), "disk 2 came back as something else")
 
 
-def disk(t):
-    """The root file system and five disks of three kinds: read, write, sync, reset, verify; plugged under load."""
+def disks(t, kernel="cloud", vcpus=2, cpus=1):
     data, count = noise(2, MIB // 2), DISKS.count("disk =")
     t.file("guests/data.img", data)
-    linux.add_vm(t, vcpus=2, initrd=root_file_system(t), more=DISKS)
-    t.boot()
-    linux.wait_shell(t)
+    modules = ("ext4", "crc32c_generic") if kernel == "generic" else ()
+    linux.add_vm(t, kernel=kernel, vcpus=vcpus, memory="384M" if kernel == "generic" else "256M",
+                 initrd=root_file_system(t, kernel, modules), more=DISKS)  # fmt: skip
+    t.boot(cpus=cpus)
+    linux.wait_shell(t, 400)
     check_root(t)
     names = load(t, count)
     facts(t, names, data)
@@ -246,6 +247,19 @@ def disk(t):
     linux.check_log(t, allow=UNPLUGGED)
     t.send_line("poweroff -f")
     t.expect_off()
+
+
+def disk(t):
+    """The root file system and five disks of three kinds: read, write, sync, reset, verify; plugged under load."""
+    disks(t)
+
+
+def kernels(kernel, vcpus):
+    def run(t):
+        disks(t, kernel, vcpus, min(vcpus, 2))
+
+    run.__doc__ = f"The same with the {kernel} kernel and {vcpus} vCPU{'s' if vcpus > 1 else ''}."
+    return run
 
 
 # --- the long one ---
@@ -342,3 +356,6 @@ def disk_long(t):
 
 
 TESTS = {"disk": ("test", disk), "disk_long": ("all", disk_long)}
+for _kernel in ("cloud", "generic"):
+    for _vcpus in (1, 2, 4):
+        TESTS[f"disk_{_kernel}_{_vcpus}"] = ("all", kernels(_kernel, _vcpus))
