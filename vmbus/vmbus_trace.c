@@ -12,10 +12,13 @@
 enum field {
 	F_NONE,
 	F_RELID,
+	F_NAME, /* of the channel with this relid */
 	F_GPADL,
+	F_LIST, /* bytes of page numbers, all messages together */
 	F_STATUS,
 	F_VP,
 	F_VERSION,
+	F_SUPPORTED,
 	F_NUMBER,
 };
 
@@ -29,22 +32,21 @@ static const struct {
 	const char *name;
 	struct shown fields[FIELDS];
 } messages[] = {
-        [VMBUS_OFFER_CHANNEL] = {"OfferChannel", {{F_RELID, 184}}},
+        [VMBUS_OFFER_CHANNEL] = {"OfferChannel", {{F_RELID, 184}, {F_NAME, 184}}},
         [VMBUS_RESCIND_OFFER] = {"RescindChannelOffer", {{F_RELID, 8}}},
         [VMBUS_REQUEST_OFFERS] = {"RequestOffers", {{F_NONE, 0}}},
         [VMBUS_ALL_OFFERS_DELIVERED] = {"AllOffersDelivered", {{F_NONE, 0}}},
         [VMBUS_OPEN_CHANNEL] = {"OpenChannel", {{F_RELID, 8}, {F_GPADL, 16}, {F_VP, 20}}},
         [VMBUS_OPEN_RESULT] = {"OpenChannelResult", {{F_RELID, 8}, {F_STATUS, 16}}},
         [VMBUS_CLOSE_CHANNEL] = {"CloseChannel", {{F_RELID, 8}}},
-        [VMBUS_GPADL_HEADER] = {"GpadlHeader", {{F_RELID, 8}, {F_GPADL, 12}}},
+        [VMBUS_GPADL_HEADER] = {"GpadlHeader", {{F_RELID, 8}, {F_GPADL, 12}, {F_LIST, 16}}},
         [VMBUS_GPADL_BODY] = {"GpadlBody", {{F_GPADL, 12}, {F_NUMBER, 8}}},
         [VMBUS_GPADL_CREATED] = {"GpadlCreated", {{F_RELID, 8}, {F_GPADL, 12}, {F_STATUS, 16}}},
         [VMBUS_GPADL_TEARDOWN] = {"GpadlTeardown", {{F_RELID, 8}, {F_GPADL, 12}}},
         [VMBUS_GPADL_TORNDOWN] = {"GpadlTorndown", {{F_GPADL, 8}}},
         [VMBUS_RELID_RELEASED] = {"RelIdReleased", {{F_RELID, 8}}},
         [VMBUS_INITIATE_CONTACT] = {"InitiateContact", {{F_VERSION, 8}, {F_VP, 12}}},
-        /* 'supported' is the first byte of the word. */
-        [VMBUS_VERSION_RESPONSE] = {"VersionResponse", {{F_NUMBER, 8}, {F_NUMBER, 12}}},
+        [VMBUS_VERSION_RESPONSE] = {"VersionResponse", {{F_SUPPORTED, 8}, {F_NUMBER, 12}}},
         [VMBUS_UNLOAD] = {"Unload", {{F_NONE, 0}}},
         [VMBUS_UNLOAD_RESPONSE] = {"UnloadResponse", {{F_NONE, 0}}},
         [VMBUS_OPEN_RESERVED] = {"OpenReservedChannel", {{F_RELID, 8}}},
@@ -62,15 +64,28 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(messages) == VMBUS_MESSAGE_TYPES, "one for each type");
 
-static size_t print_field(char *at, size_t room, enum field field, uint32_t value)
+static const char *name_of(const struct vmbus *bus, uint32_t relid)
+{
+	const struct vmbus_channel *ch =
+	        relid == 0 || relid > VMBUS_MAX_CHANNELS ? NULL : bus->server.places[relid - 1].ch;
+
+	return ch ? ch->offer.name : "?";
+}
+
+static size_t print_field(
+        const struct vmbus *bus, char *at, size_t room, enum field field, uint32_t value)
 {
 	switch (field) {
 	case F_NONE:
 		return 0;
 	case F_RELID:
 		return fmt_print(at, room, " channel %u", value);
+	case F_NAME:
+		return fmt_print(at, room, " %s", name_of(bus, value));
 	case F_GPADL:
 		return fmt_print(at, room, " GPADL %#x", value);
+	case F_LIST:
+		return fmt_print(at, room, " list of %u bytes", value & 0xffff);
 	case F_STATUS:
 		return value ? fmt_print(at, room, " status %#x", value)
 		             : fmt_print(at, room, " ok");
@@ -78,13 +93,16 @@ static size_t print_field(char *at, size_t room, enum field field, uint32_t valu
 		return fmt_print(at, room, " VP %u", value);
 	case F_VERSION:
 		return fmt_print(at, room, " version %u.%u", value >> 16, value & 0xffff);
+	case F_SUPPORTED: /* the first byte of the word */
+		return fmt_print(at, room, value & 0xff ? " yes" : " no");
 	case F_NUMBER:
 		return fmt_print(at, room, " %#x", value);
 	}
 	return 0;
 }
 
-static void describe(char line[LINE], const uint8_t *message, uint32_t size)
+static void describe(
+        const struct vmbus *bus, char line[LINE], const uint8_t *message, uint32_t size)
 {
 	uint32_t type = 0;
 	size_t used;
@@ -103,7 +121,7 @@ static void describe(char line[LINE], const uint8_t *message, uint32_t size)
 
 		if (size >= s->at + sizeof(value)) {
 			memcpy(&value, message + s->at, sizeof(value));
-			used += print_field(line + used, LINE - used, s->field, value);
+			used += print_field(bus, line + used, LINE - used, s->field, value);
 		}
 	}
 }
@@ -113,7 +131,7 @@ void vmbus_trace_message(struct vmbus *bus, enum log_level level, bool from_gues
 {
 	char line[LINE];
 
-	describe(line, message, size);
+	describe(bus, line, message, size);
 	vm_log(bus->vm, level, "vmbus %s %s%s%s", from_guest ? "<-" : "->", line,
 	        remark ? ": " : "", remark ? remark : "");
 }
