@@ -41,7 +41,6 @@
 #define TCP_CSUM 16U
 #define TCP_MIN 20U
 
-#define UDP_LEN 4U
 #define UDP_CSUM 6U
 #define UDP_HEADER 8U
 

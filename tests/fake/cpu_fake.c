@@ -86,12 +86,6 @@ uint64_t cpu_rdmsr(uint32_t msr)
 	return cpu_rdmsr_safe(msr, &v) ? v : 0;
 }
 
-bool cpu_wrmsr_safe(uint32_t msr, uint64_t value)
-{
-	fake_msr_set(msr, value);
-	return true;
-}
-
 void cpu_wrmsr(uint32_t msr, uint64_t value)
 {
 	fake_msr_set(msr, value);

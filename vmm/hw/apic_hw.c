@@ -23,7 +23,6 @@
 #define APIC_EOI 0x0b0U
 #define APIC_SVR 0x0f0U
 #define APIC_IRR 0x200U
-#define APIC_ESR 0x280U
 #define APIC_LVT_CMCI 0x2f0U
 #define APIC_ICR 0x300U
 #define APIC_ICR_HIGH 0x310U

@@ -54,18 +54,6 @@ refused:
 	return false;
 }
 
-bool cpu_wrmsr_safe(uint32_t msr, uint64_t value)
-{
-	asm goto("1: wrmsr\n\t" EXTABLE("1b", "%l[refused]")
-	         :
-	         : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-	         : "memory"
-	         : refused);
-	return true;
-refused:
-	return false;
-}
-
 uint64_t cpu_rdtsc(void)
 {
 	uint64_t lo, hi; /* RDTSC clears the upper halves: nothing to extend */

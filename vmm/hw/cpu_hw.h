@@ -17,9 +17,8 @@ struct cpuid_regs cpu_cpuid(uint32_t leaf, uint32_t subleaf);
 /* No fault handling: only for MSRs known to exist. */
 uint64_t cpu_rdmsr(uint32_t msr);
 void cpu_wrmsr(uint32_t msr, uint64_t value);
-/* Survive #GP: false when the MSR does not exist or refuses the value. */
+/* Survive #GP: false when the MSR does not exist. */
 __must_check bool cpu_rdmsr_safe(uint32_t msr, uint64_t *value);
-__must_check bool cpu_wrmsr_safe(uint32_t msr, uint64_t value);
 
 uint64_t cpu_rdtsc(void);
 void cpu_pause(void);
