@@ -189,8 +189,8 @@ def disk_vm(t, vcpus, cpus=1):
 
 def disk_loads(t, label, device="", jobs=1, less_by=1):
     """
-    All loads on /dev/sda; returns rows and kinds. Of several processes only what many requests tell:
-    how they find each other takes more exits than a few large ones.
+    All loads on /dev/sda; returns rows and kinds. Of several processes only what many requests tell,
+    as many for each: how they find each other takes more exits than a few large ones.
     """
     t.shell("n=0; until [ -b /dev/sda ] || [ $n = 60 ]; do sleep 1; n=$((n + 1)); done; ls /dev/sda", 300)
     m = Meter(t, ["debian"], device, label, DISK_COUNT)
@@ -198,7 +198,7 @@ def disk_loads(t, label, device="", jobs=1, less_by=1):
     for name, arguments, size, count in DISK_LOADS:
         if jobs > 1 and size > 4096:
             continue
-        count //= less_by
+        count = count * jobs // less_by
         load = f"diskload /dev/sda {arguments}"
         m.measure(name, f"{load} {count} {jobs}", f"{load} 0 {jobs}", count * size, count)
     if jobs == 1:

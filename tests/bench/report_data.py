@@ -12,11 +12,12 @@ one, two and four channels: as many vCPUs, which share the one processor. The lo
 tests/bench/diskload.c: direct I/O by io_submit and io_getevents, at random over the whole disk or
 in order, one request at a time or 32, by one process for each vCPU. What a load costs is counted
 by the monitor (`stat`, `vmbus`) before and after it, less what the same steps cost with a load
-that does nothing; what is typed at the console makes this uncertain by about 30 exits a load. The
-machine has a clock of 200 MHz here instead of 50, so that what goes by time, ticks above all, is
-rarer. Several vCPUs on one processor take turns: their exits for wake-ups and time slices are in
-the figures, and so are each one's ticks. In the rows with two processors each vCPU has its own; a
-tick is no instruction there, so they have exits only.
+that does nothing; what is typed at the console makes this uncertain by about 30 exits a load, with
+several vCPUs, which wake each other for it, by some 200. The machine has a clock of 200 MHz here
+instead of 50, so that what goes by time, ticks above all, is rarer. Several vCPUs on one processor
+take turns: their exits for wake-ups and time slices are in the figures, and so are each one's
+ticks. In the rows with two processors each vCPU has its own; a tick is no instruction there, so
+they have exits only.
 
 With several channels Linux's driver sends a request by another CPU's channel than its own. The
 answer interrupts that CPU, which tells the first one by an interrupt of its own: at depth 1 each
