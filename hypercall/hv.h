@@ -31,17 +31,17 @@ typedef enum exit_action hv_call_short_fn(struct vcpu *vcpu, uint64_t first, uin
 
 /* One VM's. */
 struct hv_vm {
-	struct vm *vm;     /* (c) */
-	uint32_t features; /* (c) 1U << enum hv_feature, as granted */
-	uint64_t all_vps;  /* (c) a mask by VP index */
-
-	struct spinlock lock;   /* the MSRs below: partition-wide, written by any vCPU */
-	uint64_t guest_os_id;   /* [lock], read anywhere */
-	uint64_t hypercall_msr; /* [lock], read anywhere */
 	hv_call_short_fn *short_calls[HV_CALL_ROWS]; /* [a] hypercall_offer_short() */
-	uint64_t reference_tsc;                      /* [lock], read anywhere */
-	uint64_t invariant_tsc;                      /* [a] */
-	uint64_t crash[5];                           /* [lock] P0-P4 */
+	struct vm *vm;                               /* (c) */
+	uint32_t features;                           /* (c) 1U << enum hv_feature, as granted */
+	uint64_t all_vps;                            /* (c) a mask by VP index */
+
+	struct spinlock lock;      /* the MSRs below: partition-wide, written by any vCPU */
+	uint64_t guest_os_id;      /* [lock], read anywhere */
+	uint64_t hypercall_msr;    /* [lock], read anywhere */
+	uint64_t reference_tsc;    /* [lock], read anywhere */
+	uint64_t invariant_tsc;    /* [a] */
+	uint64_t crash[5];         /* [lock] P0-P4 */
 	uint64_t panics_since;     /* [lock] host clock, and how many since; over resets */
 	uint32_t n_panics;         /* [lock] */
 	uint8_t *hypercall_page;   /* (c) overlay */

@@ -376,7 +376,7 @@ static void update_auto_eoi_locked(struct synic *synic)
 	for (unsigned v = 0; v < 256; v++) {
 		bool on = (want[v / 64] & BIT64(v % 64)) != 0;
 
-		if (on != ((synic->vcpu->lapic.auto_eoi[v / 64] & BIT64(v % 64)) != 0)) {
+		if (on != ((synic->vcpu->lapic.auto_eoi[v / 32] >> (v & 31) & 1))) {
 			lapic_set_auto_eoi(&synic->vcpu->lapic, (uint8_t)v, on);
 		}
 	}

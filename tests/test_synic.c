@@ -66,7 +66,7 @@ START_TEST(the_end_of_the_interrupt_delivers)
 	ck_assert_uint_eq(slot(SINT).sender, 2);
 	ck_assert_int_eq(interrupt(), VECTOR);
 	/* Nobody waits any more: an end is only an end. */
-	ck_assert_uint_eq(vcpu->lapic.eoi_watch[VECTOR / 64], 0);
+	ck_assert_uint_eq(vcpu->lapic.eoi_watch[VECTOR / 32], 0);
 }
 END_TEST
 

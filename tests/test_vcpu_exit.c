@@ -69,6 +69,23 @@ START_TEST(plain_kinds)
 }
 END_TEST
 
+/* HLT sleeps, unless what waits for its window wakes it: a vector above PPR, with IF 1. */
+START_TEST(hlt_with_an_interrupt_waiting)
+{
+	struct lapic *apic = &vcpu->lapic;
+
+	lapic_write(apic, LAPIC_SVR, 0x1ff);
+	lapic_write(apic, LAPIC_ICR, 0x44051);
+	ck_assert_uint_eq(vcpu->attention, 1);
+	fake_vcpu(vcpu)->regs[REG_RFLAGS] = RFLAGS_FIXED1;
+	ck_assert_int_eq(dispatch(EXIT_HLT), ACT_HALT);
+	fake_vcpu(vcpu)->regs[REG_RFLAGS] = RFLAGS_FIXED1 | RFLAGS_IF;
+	ck_assert_int_eq(dispatch(EXIT_HLT), ACT_SKIP);
+	lapic_write(apic, LAPIC_TPR, 0x50);
+	ck_assert_int_eq(dispatch(EXIT_HLT), ACT_HALT);
+}
+END_TEST
+
 START_TEST(every_kind_has_a_name_and_a_handler)
 {
 	ck_assert_ptr_nonnull(exit_kind_names[_i]);
@@ -301,6 +318,7 @@ END_TEST
 
 UNIT_MAIN("vcpu_exit", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_loop_test(tc, plain_kinds, 0, ARRAY_SIZE(plain));
+          tcase_add_test(tc, hlt_with_an_interrupt_waiting);
           tcase_add_loop_test(tc, every_kind_has_a_name_and_a_handler, 0, EXIT_KIND_COUNT);
           tcase_add_test(tc, cpuid_fills_four_registers); tcase_add_test(tc, msrs_in_edx_eax);
           tcase_add_test(tc, refused_msrs_change_nothing);

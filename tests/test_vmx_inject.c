@@ -137,6 +137,23 @@ START_TEST(what_blocks)
 }
 END_TEST
 
+/* An interrupt goes in only where intr_open() says so. */
+START_TEST(an_interrupt_if_open)
+{
+	fake_vmcs[VMCS_ENTRY_INTR_INFO] = 0;
+	fake_vmcs[VMCS_GUEST_RFLAGS] = RFLAGS_FIXED1;
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 0;
+	ck_assert(!vmx_inject_interrupt(vcpu, 0xf3));
+	fake_vmcs[VMCS_GUEST_RFLAGS] = RFLAGS_FIXED1 | RFLAGS_IF;
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 2;
+	ck_assert(!vmx_inject_interrupt(vcpu, 0xf3));
+	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_INTR_INFO], 0);
+	fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = 0;
+	ck_assert(vmx_inject_interrupt(vcpu, 0xf3));
+	ck_assert_uint_eq(fake_vmcs[VMCS_ENTRY_INTR_INFO], 0x800000f3);
+}
+END_TEST
+
 /* Bochs 2.7 hands the blocking of one guest on to the next that is entered on the same CPU. */
 START_TEST(nmi_blocking_that_is_anothers)
 {
@@ -234,5 +251,6 @@ UNIT_MAIN("vmx_inject", tcase_add_checked_fixture(tc, setup, NULL);
           tcase_add_test(tc, reserved_types);
           tcase_add_loop_test(tc, what_blocks, 0, ARRAY_SIZE(blocking));
           tcase_add_test(tc, nmi_blocking_that_is_anothers);
-          tcase_add_test(tc, nmi_blocking_is_set); tcase_add_test(tc, nmis_without_virtual_nmis);
+          tcase_add_test(tc, an_interrupt_if_open); tcase_add_test(tc, nmi_blocking_is_set);
+          tcase_add_test(tc, nmis_without_virtual_nmis);
           tcase_add_loop_test(tc, window_exits, 0, ARRAY_SIZE(windows));)

@@ -139,9 +139,9 @@ struct cpu_virt_ops {
 	/*
 	 * Enter the guest until something happens or the host TSC (now_tsc: just read) passes
 	 * deadline_tsc; decode what happened into vcpu->exit. Host interrupts that arrive are
-	 * handled inside. Returns vcpu, which the caller so need not keep.
+	 * handled inside.
 	 */
-	struct vcpu *(*run)(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+	void (*run)(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
 	/* vcpu_loop() of vmm/vcpu_loop.h with run and skip_exit in it. */
 	bool (*loop)(struct vcpu *vcpu, uint64_t slice_end_ns);
 
@@ -174,6 +174,8 @@ struct cpu_virt_ops {
 
 	/* Deliver at the next entry; at most one an entry. */
 	void (*inject)(struct vcpu *vcpu, const struct event *event);
+	/* The same for an external interrupt, unless intr_open() says no: false. */
+	bool (*inject_interrupt)(struct vcpu *vcpu, uint8_t vector);
 	/* Exit as soon as the guest could take one. */
 	void (*request_window)(struct vcpu *vcpu, bool intr, bool nmi);
 

@@ -108,7 +108,7 @@ void event_reset(struct vcpu *vcpu)
 	vcpu->attention = 1;
 }
 
-static void inject(struct vcpu *vcpu, const struct event *event)
+static __attribute__((noinline)) void inject(struct vcpu *vcpu, const struct event *event)
 {
 	if (event->type == EVENT_EXTINT || event->type == EVENT_NMI) {
 		vcpu->stats.injected_interrupts++;
@@ -119,63 +119,63 @@ static void inject(struct vcpu *vcpu, const struct event *event)
 }
 
 /* Is it the 8259 pair's turn? A message that asked for it is good for one look. */
-static bool extint_waits(struct vcpu *vcpu)
+static inline bool extint_waits(struct vcpu *vcpu)
 {
 	struct lapic *apic = &vcpu->lapic;
+	/* Before the look at the pair: a message that comes after it is not the one that it
+	 * answers. */
+	bool msg = __atomic_load_n(&apic->extint_msg, __ATOMIC_ACQUIRE);
 
-	if (!lapic_extint_open(apic)) {
-		return false;
-	}
 	if (irq_extint_pending(&vcpu->vm->irq)) {
-		return true;
+		return msg || lapic_extint_open(apic);
 	}
-	__atomic_store_n(&apic->extint_msg, 0, __ATOMIC_RELAXED);
+	if (msg) {
+		__atomic_store_n(&apic->extint_msg, 0, __ATOMIC_RELAXED);
+	}
 	return false;
 }
 
-static int lapic_waits(struct vcpu *vcpu)
+/* The 8259 pair's; it is its turn. true = another is left over. */
+static __attribute__((noinline)) bool deliver_extint(struct vcpu *vcpu)
 {
-	struct lapic *apic = &vcpu->lapic;
+	uint8_t vector;
 
-	if (apic->hw_delivery) {
-		lapic_fold(apic); /* the processor delivers */
-		return -1;
-	}
-	return lapic_pending(apic);
-}
-
-/* One external interrupt, if there is one and it can go in now. true = something is left over. */
-static bool deliver_interrupt(struct vcpu *vcpu, bool busy)
-{
-	struct event event = {.type = EVENT_EXTINT};
-	bool extint = extint_waits(vcpu);
-	int vector = lapic_waits(vcpu);
-
-	if (!extint && vector < 0) {
-		return false;
-	}
-	if (busy || !cpu_virt->intr_open(vcpu)) {
+	if (!cpu_virt->intr_open(vcpu)) {
 		return true;
 	}
-	if (extint) {
-		__atomic_store_n(&vcpu->lapic.extint_msg, 0, __ATOMIC_RELAXED);
-		event.vector = irq_extint_ack(&vcpu->vm->irq);
-	} else {
-		event.vector = (uint8_t)vector;
-		lapic_ack(&vcpu->lapic, event.vector);
-	}
-	inject(vcpu, &event);
-	return extint_waits(vcpu) || lapic_waits(vcpu) >= 0;
+	__atomic_store_n(&vcpu->lapic.extint_msg, 0, __ATOMIC_RELAXED);
+	vector = irq_extint_ack(&vcpu->vm->irq);
+	vcpu->stats.injected_interrupts++;
+	(void)cpu_virt->inject_interrupt(vcpu, vector);
+	return extint_waits(vcpu);
 }
 
-/* true = one was delivered; *waits = one is left over. */
-static bool deliver_nmi(struct vcpu *vcpu, bool busy, bool *waits)
+/*
+ * One of the local APIC's, if there is one and it can go in now. true = something is left over;
+ * what others bring from now on asks for another look.
+ */
+static inline bool deliver_lapic(struct vcpu *vcpu)
+{
+	int vector = lapic_pending(&vcpu->lapic);
+
+	if (vector < 0) {
+		return false;
+	}
+	if (!cpu_virt->inject_interrupt(vcpu, (uint8_t)vector)) {
+		return true;
+	}
+	vcpu->stats.injected_interrupts++;
+	return lapic_ack(&vcpu->lapic, (uint8_t)vector) && lapic_pending(&vcpu->lapic) >= 0;
+}
+
+/* One is pending. true = it was delivered; *waits = one is left over. */
+static __attribute__((noinline)) bool deliver_nmi(struct vcpu *vcpu, bool busy, bool *waits)
 {
 	static const struct event nmi = {.type = EVENT_NMI, .vector = X86_NMI};
-	uint32_t left = __atomic_load_n(&vcpu->nmi_pending, __ATOMIC_ACQUIRE);
+	uint32_t left;
 
-	*waits = left != 0;
-	if (left == 0 || busy) {
+	*waits = true;
+	if (busy) {
 		return false;
 	}
 	if (cpu_virt->nmi_blocked(vcpu)) {
@@ -190,37 +190,54 @@ static bool deliver_nmi(struct vcpu *vcpu, bool busy, bool *waits)
 	return true;
 }
 
-static __attribute__((noinline)) void prepare(struct vcpu *vcpu)
+/* What was delivered, or not, is settled; what is left over waits for a window. */
+static inline void set_windows(struct vcpu *vcpu, bool intr, bool nmi)
 {
-	bool busy = false, nmi_waits, intr_waits;
-	uint32_t windows;
+	uint32_t windows = (intr ? WINDOW_INTR : 0) | (nmi ? WINDOW_NMI : 0);
 
-	/* First forget the requests, then look: what comes later asks again. */
-	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & VCPU_EVENT_REQUESTS) {
-		__atomic_fetch_and(&vcpu->requests, ~VCPU_EVENT_REQUESTS, __ATOMIC_SEQ_CST);
-	}
-	if (vcpu->pending.type != EVENT_NONE) {
-		inject(vcpu, &vcpu->pending);
-		vcpu->pending.type = EVENT_NONE;
-		busy = true;
-	}
-	busy |= deliver_nmi(vcpu, busy, &nmi_waits);
-	intr_waits = deliver_interrupt(vcpu, busy);
-
-	windows = (intr_waits ? WINDOW_INTR : 0) | (nmi_waits ? WINDOW_NMI : 0);
 	if (windows != vcpu->windows) {
 		vcpu->windows = windows;
-		cpu_virt->request_window(vcpu, intr_waits, nmi_waits);
+		cpu_virt->request_window(vcpu, intr, nmi);
 	}
 	/* What waits for a window is looked at again before each entry. */
 	vcpu->attention = windows != 0;
 }
 
+/* Not only the local APIC has something: in the order of precedence, one. */
+static __attribute__((noinline)) void prepare_all(struct vcpu *vcpu)
+{
+	bool busy = false, nmi_waits = false, extint, intr_waits;
+
+	if (vcpu->pending.type != EVENT_NONE) {
+		inject(vcpu, &vcpu->pending);
+		vcpu->pending.type = EVENT_NONE;
+		busy = true;
+	}
+	if (__atomic_load_n(&vcpu->nmi_pending, __ATOMIC_ACQUIRE)) {
+		busy |= deliver_nmi(vcpu, busy, &nmi_waits);
+	}
+	extint = extint_waits(vcpu);
+	if (busy || extint) {
+		/* In any case: a processor that delivers by itself has to be told. */
+		intr_waits = lapic_pending(&vcpu->lapic) >= 0;
+		intr_waits |= extint && (busy || deliver_extint(vcpu));
+	} else {
+		intr_waits = deliver_lapic(vcpu);
+	}
+	set_windows(vcpu, intr_waits, nmi_waits);
+}
+
 void event_prepare_entry(struct vcpu *vcpu)
 {
-	if (vcpu->attention |
-	        (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & VCPU_EVENT_REQUESTS)) {
-		prepare(vcpu);
+	/* First forget the requests, then look: what comes later asks again. */
+	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & VCPU_EVENT_REQUESTS) {
+		__atomic_fetch_and(&vcpu->requests, ~VCPU_EVENT_REQUESTS, __ATOMIC_SEQ_CST);
+	}
+	if (vcpu->pending.type != EVENT_NONE ||
+	        __atomic_load_n(&vcpu->nmi_pending, __ATOMIC_ACQUIRE) || extint_waits(vcpu)) {
+		prepare_all(vcpu);
+	} else {
+		set_windows(vcpu, deliver_lapic(vcpu), false);
 	}
 }
 

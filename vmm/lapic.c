@@ -56,10 +56,10 @@ void lapic_reset(struct lapic *apic, bool power_on)
 	for (unsigned i = 0; i < 4; i++) {
 		__atomic_store_n(&apic->pir[i], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&apic->pir_level[i], 0, __ATOMIC_RELAXED);
-		if (power_on) {
-			__atomic_store_n(&apic->eoi_watch[i], 0, __ATOMIC_RELAXED);
-		}
 		apic->eoi_exits[i] = 0;
+	}
+	for (unsigned i = 0; power_on && i < ARRAY_SIZE(apic->eoi_watch); i++) {
+		__atomic_store_n(&apic->eoi_watch[i], 0, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&apic->pir_notify, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&apic->extint_msg, 0, __ATOMIC_RELAXED);
@@ -178,7 +178,7 @@ void lapic_attention(struct lapic *apic)
 }
 
 /* Up to 32 vectors into IRR; TMR says which of them are level-triggered. */
-static void accept_word(struct lapic *apic, uint32_t i, uint32_t bits, uint32_t level)
+static inline void accept_word(struct lapic *apic, uint32_t i, uint32_t bits, uint32_t level)
 {
 	uint32_t tmr = lapic_get(apic, LAPIC_TMR + i * 16);
 	uint32_t new_tmr = (tmr & ~bits) | (level & bits);
@@ -198,14 +198,19 @@ void lapic_accept(struct lapic *apic, uint8_t vector, bool level)
 	accept_word(apic, vector / 32, bit, level ? bit : 0);
 }
 
+/* Of 32 vectors, those whose end somebody waits for: the IOAPIC, or vm->pv. */
+static inline uint32_t eoi_exits(const struct lapic *apic, unsigned n)
+{
+	return lapic_get(apic, LAPIC_TMR + n * 16) |
+	       __atomic_load_n(&apic->eoi_watch[n], __ATOMIC_RELAXED);
+}
+
 static void give_eoi_exits(struct lapic *apic)
 {
 	uint64_t bitmap[4];
 
 	for (uint32_t i = 0; i < 4; i++) {
-		bitmap[i] = lapic_get(apic, LAPIC_TMR + i * 32) |
-		            (uint64_t)lapic_get(apic, LAPIC_TMR + i * 32 + 16) << 32 |
-		            __atomic_load_n(&apic->eoi_watch[i], __ATOMIC_RELAXED);
+		bitmap[i] = eoi_exits(apic, i * 2) | (uint64_t)eoi_exits(apic, i * 2 + 1) << 32;
 	}
 	apic->tmr_changed = false;
 	if (memcmp(bitmap, apic->eoi_exits, sizeof(bitmap)) != 0) {
@@ -252,11 +257,17 @@ static __attribute__((noinline)) void tell_processor(struct lapic *apic)
 	cpu_virt->apic_set_irr(apic->vcpu, lapic_vector_highest(apic, LAPIC_IRR));
 }
 
-void lapic_fold(struct lapic *apic)
+/* What was posted into IRR. */
+static inline void take_posted(struct lapic *apic)
 {
-	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_RELAXED)) {
+	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_ACQUIRE)) {
 		fold_posted(apic);
 	}
+}
+
+void lapic_fold(struct lapic *apic)
+{
+	take_posted(apic);
 	if (apic->hw_delivery && apic->attention) {
 		tell_processor(apic);
 	}
@@ -277,64 +288,89 @@ uint32_t lapic_ppr(const struct lapic *apic)
 	return (tpr & PRIORITY_CLASS) >= in_service ? tpr : in_service;
 }
 
-static void set_threshold(struct lapic *apic, uint8_t threshold)
+/* Could it be delivered? */
+static inline bool above_ppr(const struct lapic *apic, int vector)
 {
-	if (threshold != apic->tpr_threshold && cpu_virt->caps()->apic.tpr_shadow) {
+	uint32_t wanted = class_of(vector);
+
+	return wanted > class_of(lapic_vector_highest(apic, LAPIC_ISR)) &&
+	       wanted > (lapic_get(apic, LAPIC_TPR) & PRIORITY_CLASS);
+}
+
+/* Returns 'vector', which the caller so need not keep. */
+static __attribute__((noinline)) int give_threshold(
+        struct lapic *apic, uint8_t threshold, int vector)
+{
+	if (cpu_virt->caps()->apic.tpr_shadow) {
 		apic->tpr_threshold = threshold;
 		cpu_virt->apic_set_tpr_threshold(apic->vcpu, threshold);
 	}
+	return vector;
+}
+
+static inline int pending(struct lapic *apic)
+{
+	uint8_t threshold = 0;
+	int vector;
+
+	if (!apic->attention) {
+		return -1;
+	}
+	vector = lapic_vector_highest(apic, LAPIC_IRR);
+	if (!above_ppr(apic, vector)) {
+		/* Nothing to do until IRR, ISR or TPR change; all that changes them says so. */
+		apic->attention = 0;
+		/* [SDM3] "TPR Virtualization": but for a shadowed TPR. It alone in the way? */
+		if (class_of(vector) > class_of(lapic_vector_highest(apic, LAPIC_ISR))) {
+			threshold = (uint8_t)(class_of(vector) >> 4);
+		}
+		vector = -1;
+	}
+	return threshold == apic->tpr_threshold ? vector : give_threshold(apic, threshold, vector);
+}
+
+static __attribute__((noinline)) int settle_and_pending(struct lapic *apic)
+{
+	lapic_fold(apic);
+	if (apic->hw_delivery) {
+		return -1;
+	}
+	if (apic->attention && apic->assisted && apic->irr_words != 0) {
+		lapic_withdraw_assist(apic);
+	}
+	return pending(apic);
 }
 
 int lapic_pending(struct lapic *apic)
 {
-	uint8_t threshold = 0;
-	uint32_t wanted;
-	int vector;
-
-	lapic_fold(apic);
-	if (!apic->attention) {
-		return -1;
+	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_RELAXED) | apic->hw_delivery |
+	        apic->assisted) {
+		return settle_and_pending(apic);
 	}
-	if (apic->irr_words == 0) {
-		apic->attention = 0;
-		set_threshold(apic, 0);
-		return -1;
-	}
-	vector = lapic_vector_highest(apic, LAPIC_IRR);
-	if (vector >= 0 && apic->assisted) {
-		lapic_withdraw_assist(apic);
-	}
-	wanted = class_of(vector);
-	if (wanted <= (lapic_ppr(apic) & PRIORITY_CLASS)) {
-		/* Nothing to do until IRR, ISR or TPR change; all that changes them says so. */
-		apic->attention = 0;
-		/* [SDM3] "TPR Virtualization": but for a shadowed TPR. It alone in the way? */
-		if (wanted > class_of(lapic_vector_highest(apic, LAPIC_ISR))) {
-			threshold = (uint8_t)(wanted >> 4);
-		}
-		vector = -1;
-	}
-	set_threshold(apic, threshold);
-	return vector;
+	return pending(apic);
 }
 
-void lapic_ack(struct lapic *apic, uint8_t vector)
+bool lapic_ack(struct lapic *apic, uint8_t vector)
 {
-	lapic_vector_put(apic, LAPIC_IRR, vector, false);
+	unsigned n = vector / 32;
+	uint32_t bit = 1U << (vector & 31);
+
+	lapic_word_put(apic, LAPIC_IRR, n, lapic_get(apic, LAPIC_IRR + n * 16) & ~bit);
 	/* One that ends itself was never in service. */
-	if (!(apic->auto_eoi[vector / 64] & BIT64(vector % 64))) {
-		lapic_vector_put(apic, LAPIC_ISR, vector, true);
+	if (!(apic->auto_eoi[n] & bit)) {
+		lapic_word_put(apic, LAPIC_ISR, n, lapic_get(apic, LAPIC_ISR + n * 16) | bit);
 		if (apic->assist) {
 			lapic_offer_assist(apic, vector);
 		}
 	}
+	return apic->irr_words != 0;
 }
 
 void lapic_set_auto_eoi(struct lapic *apic, uint8_t vector, bool on)
 {
-	uint64_t bit = BIT64(vector % 64);
+	uint32_t bit = 1U << (vector & 31);
 
-	apic->auto_eoi[vector / 64] = (apic->auto_eoi[vector / 64] & ~bit) | (on ? bit : 0);
+	apic->auto_eoi[vector / 32] = (apic->auto_eoi[vector / 32] & ~bit) | (on ? bit : 0);
 	/* [SDM3] "Virtual-Interrupt Delivery": the processor puts every vector in service. */
 	if (on && apic->hw_delivery) {
 		apic->hw_delivery = false;
@@ -349,9 +385,9 @@ void lapic_set_auto_eoi(struct lapic *apic, uint8_t vector, bool on)
 
 void lapic_watch_eoi(struct lapic *apic, uint8_t vector, bool on)
 {
-	uint64_t *word = &apic->eoi_watch[vector / 64];
-	uint64_t bit = BIT64(vector % 64);
-	uint64_t before = on ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST)
+	uint32_t *word = &apic->eoi_watch[vector / 32];
+	uint32_t bit = 1U << (vector & 31);
+	uint32_t before = on ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST)
 	                     : __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 
 	/* Only a processor, or a guest, that ends interrupts itself has to be told. */
@@ -362,26 +398,24 @@ void lapic_watch_eoi(struct lapic *apic, uint8_t vector, bool on)
 	}
 }
 
-/* The same again, when what is in the way has ended. */
-static LAPIC_RARE bool deliverable_after_all(struct lapic *apic, int vector)
+/* What is posted counts, and what has ended is not in the way. */
+static __attribute__((noinline)) bool settle_and_look(struct lapic *apic)
 {
+	take_posted(apic);
+	if (above_ppr(apic, lapic_vector_highest(apic, LAPIC_IRR))) {
+		return true;
+	}
 	lapic_settle_assist(apic);
-	return class_of(vector) > (lapic_ppr(apic) & PRIORITY_CLASS);
+	return above_ppr(apic, lapic_vector_highest(apic, LAPIC_IRR));
 }
 
 bool lapic_has_interrupt(struct lapic *apic)
 {
-	int highest;
-
 	/* Who posts just now has not said so yet: his request follows. */
-	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_ACQUIRE)) {
-		fold_posted(apic);
+	if (__atomic_load_n(&apic->pir_notify, __ATOMIC_ACQUIRE) | apic->assisted) {
+		return settle_and_look(apic);
 	}
-	highest = lapic_vector_highest(apic, LAPIC_IRR);
-	if (class_of(highest) > (lapic_ppr(apic) & PRIORITY_CLASS)) {
-		return true;
-	}
-	return apic->assisted && deliverable_after_all(apic, highest);
+	return above_ppr(apic, lapic_vector_highest(apic, LAPIC_IRR));
 }
 
 void lapic_eoi_done(struct lapic *apic, uint8_t vector)
@@ -389,31 +423,54 @@ void lapic_eoi_done(struct lapic *apic, uint8_t vector)
 	if (lapic_vector_test(apic, LAPIC_TMR, vector)) {
 		irq_eoi(apic->vcpu->vm, vector);
 	}
-	if (__atomic_load_n(&apic->eoi_watch[vector / 64], __ATOMIC_RELAXED) & BIT64(vector % 64)) {
+	if (__atomic_load_n(&apic->eoi_watch[vector / 32], __ATOMIC_RELAXED) >> (vector & 31) & 1) {
 		apic->vcpu->vm->pv->eoi(apic->vcpu, vector);
 	}
 }
 
-void lapic_end_of_interrupt(struct lapic *apic)
+/* The vector is not in service any more: for those who want to know that. */
+static __attribute__((noinline)) void tell_end(struct lapic *apic, uint8_t vector)
 {
-	int vector;
-
-	if (apic->assisted) {
-		lapic_withdraw_assist(apic);
+	if (apic->hw_delivery) {
+		cpu_virt->apic_set_isr(apic->vcpu, lapic_vector_highest(apic, LAPIC_ISR));
 	}
-	vector = lapic_vector_highest(apic, LAPIC_ISR);
+	lapic_eoi_done(apic, vector);
+}
+
+/* The highest one in service ends. */
+static inline void end_highest(struct lapic *apic)
+{
+	unsigned n, bit;
+	int vector = lapic_vector_highest(apic, LAPIC_ISR);
+
 	if (vector < 0) {
 		return;
 	}
-	lapic_vector_put(apic, LAPIC_ISR, (unsigned)vector, false);
+	n = (unsigned)vector / 32;
+	bit = 1U << (vector & 31);
+	lapic_word_put(apic, LAPIC_ISR, n, lapic_get(apic, LAPIC_ISR + n * 16) & ~bit);
 	/* Somebody waited for it, maybe. */
 	if (apic->irr_words != 0) {
 		lapic_attention(apic);
 	}
-	if (apic->hw_delivery) {
-		cpu_virt->apic_set_isr(apic->vcpu, lapic_vector_highest(apic, LAPIC_ISR));
+	if (apic->hw_delivery || (eoi_exits(apic, n) & bit)) {
+		tell_end(apic, (uint8_t)vector);
 	}
-	lapic_eoi_done(apic, (uint8_t)vector);
+}
+
+static LAPIC_RARE void end_assisted(struct lapic *apic)
+{
+	lapic_withdraw_assist(apic);
+	end_highest(apic);
+}
+
+void lapic_end_of_interrupt(struct lapic *apic)
+{
+	if (apic->assisted) {
+		end_assisted(apic);
+	} else {
+		end_highest(apic);
+	}
 }
 
 void lapic_tpr_changed(struct lapic *apic)

@@ -73,8 +73,8 @@ struct lapic {
 	uint8_t tpr_threshold;    /* (v) as given to the back end */
 	bool tmr_changed;         /* (v) since eoi_exits was given to the back end */
 	bool hw_delivery;         /* (v) the processor delivers and ends interrupts itself */
-	uint64_t auto_eoi[4];     /* (v) vectors that end when they are delivered */
-	uint64_t eoi_watch[4];    /* [a] vectors whose end vm->pv wants to know */
+	uint32_t auto_eoi[8];     /* (v) vectors that end when they are delivered */
+	uint32_t eoi_watch[8];    /* [a] vectors whose end vm->pv wants to know */
 	uint32_t eoi_watch_moved; /* [a] 1 = eoi_watch changed since the owner looked */
 	uint64_t eoi_exits[4];    /* (v) as given to the back end */
 	uint32_t *assist;         /* [a] written by the owner; a word of the guest's; NULL = none */
@@ -117,9 +117,10 @@ void lapic_set_cr8(struct lapic *apic, uint64_t value);
 void lapic_post(struct lapic *apic, uint8_t vector, bool level);
 /* Own CPU: move what was posted into IRR; tells the back end with intr_delivery. */
 void lapic_fold(struct lapic *apic);
-/* Without intr_delivery: the vector to deliver now (above PPR), or -1; and the INTA for it. */
+/* The vector to deliver now (above PPR), or -1, with intr_delivery always; and the INTA for it. */
 int lapic_pending(struct lapic *apic);
-void lapic_ack(struct lapic *apic, uint8_t vector);
+/* true = more is requested: it may be delivered, too. */
+bool lapic_ack(struct lapic *apic, uint8_t vector);
 /* A vector is pending that could be delivered if RFLAGS.IF were 1 (wakes HLT). Own CPU. */
 bool lapic_has_interrupt(struct lapic *apic);
 /* The processor ended a vector itself (EOI exit): tell the IOAPIC. */

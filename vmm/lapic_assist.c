@@ -26,9 +26,9 @@ static void retire(struct lapic *apic)
 
 void lapic_offer_assist(struct lapic *apic, uint8_t vector)
 {
-	uint64_t watched = __atomic_load_n(&apic->eoi_watch[vector / 64], __ATOMIC_SEQ_CST);
+	uint32_t watched = __atomic_load_n(&apic->eoi_watch[vector / 32], __ATOMIC_SEQ_CST);
 
-	if (!(watched & BIT64(vector % 64)) && !lapic_vector_test(apic, LAPIC_TMR, vector) &&
+	if (!(watched >> (vector & 31) & 1) && !lapic_vector_test(apic, LAPIC_TMR, vector) &&
 	        lapic_vector_highest(apic, LAPIC_IRR) < 0) {
 		apic->assisted = true;
 		__atomic_fetch_or(apic->assist, NO_EOI, __ATOMIC_RELAXED);

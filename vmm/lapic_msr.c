@@ -10,9 +10,6 @@
 
 #define X2APIC_MSR_COUNT 0x100U
 
-/* Bits 31:20, 17:16 and 13 of an x2APIC ICR; bit 12 is ignored as on processors. */
-#define X2APIC_ICR_RESERVED 0xfff32000ULL
-
 static bool x2apic_offset(const struct lapic *apic, uint32_t msr, uint32_t *offset)
 {
 	*offset = (msr - MSR_X2APIC_BASE) * 16;
@@ -38,16 +35,12 @@ bool lapic_msr_read(struct lapic *apic, uint32_t msr, uint64_t *value)
 	return true;
 }
 
-static bool icr_write(struct lapic *apic, uint64_t value)
+void lapic_write_x2apic_icr(struct lapic *apic, uint64_t value)
 {
-	if (value & X2APIC_ICR_RESERVED) {
-		return false;
-	}
 	/* 64 bits at the offset of the lower half: where the processor's own accesses look. */
 	lapic_set(apic, LAPIC_ICR, (uint32_t)value & ~ICR_STATUS);
 	lapic_set(apic, LAPIC_ICR + 4, (uint32_t)(value >> 32));
 	lapic_send_ipi(apic, (uint32_t)value, (uint32_t)(value >> 32));
-	return true;
 }
 
 /* Bits of a 32-bit register that a guest may set. false = not writable at all. */
@@ -70,9 +63,6 @@ static bool writable_bits(uint32_t offset, uint32_t *bits)
 	case LAPIC_TIMER_DIVIDE:
 		*bits = DIVIDE_DEFINED;
 		return true;
-	case LAPIC_SELF_IPI:
-		*bits = ICR_VECTOR;
-		return true;
 	case LAPIC_LVT_LINT0:
 	case LAPIC_LVT_LINT1:
 		*bits = lapic_lvt_defined(offset) | LVT_STATUS | LVT_REMOTE_IRR;
@@ -87,20 +77,14 @@ bool lapic_msr_write(struct lapic *apic, uint32_t msr, uint64_t value)
 {
 	uint32_t offset, bits;
 
-	if (!x2apic_offset(apic, msr, &offset)) {
+	if (lapic_msr_write_quick(apic, msr, value)) {
+		return true;
+	}
+	if (!x2apic_offset(apic, msr, &offset) || !writable_bits(offset, &bits) ||
+	        (value & ~(uint64_t)bits)) {
 		return false;
 	}
-	if (offset == LAPIC_ICR) {
-		return icr_write(apic, value);
-	}
-	if (!writable_bits(offset, &bits) || (value & ~(uint64_t)bits)) {
-		return false;
-	}
-	if (offset == LAPIC_SELF_IPI) {
-		lapic_send_self(apic, (uint8_t)value);
-	} else {
-		lapic_reg_write(apic, offset, (uint32_t)value);
-	}
+	lapic_reg_write(apic, offset, (uint32_t)value);
 	return true;
 }
 

@@ -50,6 +50,8 @@
 #define ICR_SHORTHAND_SHIFT 18
 #define ICR_DEFINED 0xcdfffU
 #define ICR_HIGH_DEST_SHIFT 24
+/* Bits 31:20, 17:16 and 13 of an x2APIC ICR; bit 12 is ignored as on processors. */
+#define X2APIC_ICR_RESERVED 0xfff32000ULL
 
 #define DIVIDE_DEFINED 0xbU
 
@@ -83,10 +85,13 @@ static inline bool lapic_vector_test(const struct lapic *apic, uint32_t array, u
 static inline void lapic_word_put(struct lapic *apic, uint32_t array, unsigned n, uint32_t word)
 {
 	uint8_t *words = array == LAPIC_IRR ? &apic->irr_words : &apic->isr_words;
-	unsigned others = *words & ~(1U << n);
 
 	lapic_set(apic, array + n * 16, word);
-	*words = (uint8_t)(others | (word != 0 ? 1U << n : 0) | (apic->hw_delivery ? 0xffU : 0));
+	if (word != 0) {
+		*words |= (uint8_t)(1U << n);
+	} else if (!apic->hw_delivery) {
+		*words &= (uint8_t) ~(1U << n);
+	}
 }
 
 /* IRR or ISR. */
@@ -159,5 +164,29 @@ uint32_t lapic_timer_current(const struct lapic *apic);
 /* lapic_ipi.c: send what an ICR says; dest as the register's mode has it. */
 void lapic_send_ipi(struct lapic *apic, uint32_t icr_low, uint32_t dest);
 void lapic_send_self(struct lapic *apic, uint8_t vector);
+
+/* lapic_msr.c: without reserved bits. */
+void lapic_write_x2apic_icr(struct lapic *apic, uint64_t value);
+
+/* What each interrupt takes of x2APIC writes. false = another one, or one with reserved bits. */
+static inline bool lapic_msr_write_quick(struct lapic *apic, uint32_t msr, uint64_t value)
+{
+	if (!lapic_x2apic(apic)) {
+		return false;
+	}
+	if (msr == MSR_X2APIC_BASE + LAPIC_EOI / 16 && value == 0) {
+		lapic_end_of_interrupt(apic);
+		return true;
+	}
+	if (msr == MSR_X2APIC_BASE + LAPIC_SELF_IPI / 16 && value <= ICR_VECTOR) {
+		lapic_send_self(apic, (uint8_t)value);
+		return true;
+	}
+	if (msr == MSR_X2APIC_BASE + LAPIC_ICR / 16 && !(value & X2APIC_ICR_RESERVED)) {
+		lapic_write_x2apic_icr(apic, value);
+		return true;
+	}
+	return false;
+}
 
 #endif

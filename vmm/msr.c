@@ -20,7 +20,6 @@
 #define MSR_PLATFORM_INFO 0xceU
 #define MSR_MISC_FEATURES_ENABLES 0x140U
 #define MSR_MTRR_VAR_LAST (MSR_IA32_MTRR_PHYSBASE0 + 2U * MTRR_VARIABLE - 1U)
-#define MSR_X2APIC_LAST 0x8ffU
 
 #define FEATURE_CONTROL_LOCKED BIT64(0)
 
@@ -154,6 +153,11 @@ static bool x2apic_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	return lapic_msr_read(&vcpu->lapic, msr, value);
 }
 
+static bool x2apic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	return lapic_msr_write(&vcpu->lapic, msr, value);
+}
+
 /* --- the paravirtual interface's --- */
 
 static bool pv_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
@@ -256,7 +260,7 @@ static const struct msr_range ranges[] = {
         {MSR_IA32_PAT, MSR_IA32_PAT, msr_reg_read, msr_pat_write},
         {MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, mtrr_read, mtrr_write},
         {MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, tsc_deadline_read, tsc_deadline_write},
-        {MSR_X2APIC_BASE, MSR_X2APIC_LAST, x2apic_read, NULL}, /* written by msr_write() */
+        {MSR_X2APIC_BASE, MSR_X2APIC_LAST, x2apic_read, x2apic_write},
         {MSR_IA32_XSS, MSR_IA32_XSS, msr_xss_read, msr_xss_write},
         {PV_MSR_FIRST, PV_MSR_LAST, pv_read, pv_write},
         {MSR_IA32_EFER, MSR_IA32_EFER, msr_reg_read, msr_efer_write},
@@ -299,19 +303,8 @@ bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 
 bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
-	const struct msr_range *range;
+	const struct msr_range *range = find(msr);
 
-	/* What a guest's timer tick does. */
-	if (msr == MSR_IA32_TSC_DEADLINE) {
-		lapic_set_tsc_deadline(&vcpu->lapic, value);
-		return true;
-	}
-	/* Interrupts that are sent and ended. */
-	if (msr - MSR_X2APIC_BASE <= MSR_X2APIC_LAST - MSR_X2APIC_BASE &&
-	        lapic_msr_write(&vcpu->lapic, msr, value)) {
-		return true;
-	}
-	range = find(msr);
 	if (range && range->write && range->write(vcpu, msr, value)) {
 		return true;
 	}

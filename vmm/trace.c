@@ -211,7 +211,7 @@ static void add_entry(struct trace *t, struct vcpu *vcpu, uint64_t entry_tsc)
 	t->open = true;
 }
 
-static struct vcpu *trace_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
+static void trace_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
 {
 	struct trace *t = trace_of(vcpu);
 
@@ -223,7 +223,6 @@ static struct vcpu *trace_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t dead
 		add_entry(t, vcpu, now_tsc);
 		t->left_tsc = clock_tsc();
 	}
-	return vcpu;
 }
 
 static bool trace_loop(struct vcpu *vcpu, uint64_t slice_end_ns)

@@ -5,7 +5,7 @@
  */
 #include "vmm/cpuid_policy.h"
 #include "vmm/cr.h"
-#include "vmm/lapic.h"
+#include "vmm/lapic_regs.h"
 #include "vmm/mmio_emul.h"
 #include "vmm/msr.h"
 #include "vmm/pv.h"
@@ -37,7 +37,8 @@ static enum exit_action halt(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	(void)exit;
 	vcpu->wakes_masked = false;
-	return ACT_HALT;
+	/* What waited for the STI before it: there is nothing to sleep for. */
+	return vcpu->attention && event_wakes(vcpu) ? ACT_SKIP : ACT_HALT;
 }
 
 /* A guest that loops on PAUSE waits for somebody: maybe for a vCPU that waits for this CPU. */
@@ -84,15 +85,40 @@ static enum exit_action rdmsr(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	return ACT_SKIP;
 }
 
-static enum exit_action wrmsr(struct vcpu *vcpu, const struct vcpu_exit *exit)
+static uint64_t wrmsr_value(const struct vcpu *vcpu)
 {
-	uint64_t value = (uint32_t)vcpu->gpr[REG_RAX] | vcpu->gpr[REG_RDX] << 32;
+	return (uint32_t)vcpu->gpr[REG_RAX] | vcpu->gpr[REG_RDX] << 32;
+}
 
-	(void)exit;
-	if (!msr_write(vcpu, (uint32_t)vcpu->gpr[REG_RCX], value)) {
+static __attribute__((noinline)) enum exit_action wrmsr_any(struct vcpu *vcpu)
+{
+	if (!msr_write(vcpu, (uint32_t)vcpu->gpr[REG_RCX], wrmsr_value(vcpu))) {
 		return vcpu_fault(vcpu, X86_GP, 0);
 	}
 	return ACT_SKIP;
+}
+
+static __attribute__((noinline)) enum exit_action wrmsr_x2apic(struct vcpu *vcpu)
+{
+	if (lapic_msr_write_quick(&vcpu->lapic, (uint32_t)vcpu->gpr[REG_RCX], wrmsr_value(vcpu))) {
+		return ACT_SKIP;
+	}
+	return wrmsr_any(vcpu);
+}
+
+static enum exit_action wrmsr(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	uint32_t msr = (uint32_t)vcpu->gpr[REG_RCX];
+
+	(void)exit;
+	if (msr - MSR_X2APIC_BASE <= MSR_X2APIC_LAST - MSR_X2APIC_BASE) {
+		return wrmsr_x2apic(vcpu);
+	}
+	if (msr == MSR_IA32_TSC_DEADLINE) {
+		lapic_set_tsc_deadline(&vcpu->lapic, wrmsr_value(vcpu));
+		return ACT_SKIP;
+	}
+	return wrmsr_any(vcpu);
 }
 
 /* Carrying an instruction out needs its bytes and its page tables in RAM. */

@@ -12,7 +12,7 @@
 #include "vmm/vcpu.h"
 
 /* cpu_virt_ops.run and skip_exit. */
-typedef struct vcpu *vcpu_run_fn(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+typedef void vcpu_run_fn(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
 typedef void vcpu_skip_fn(struct vcpu *vcpu);
 
 /* --- vcpu_run.c --- */
@@ -50,7 +50,7 @@ static inline __attribute__((always_inline)) bool vcpu_loop(
 		}
 		now = clock_tsc();
 		vcpu->stats.exit_ticks[kind] += now - vcpu->exit_tsc;
-		vcpu = run(vcpu, now, __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED));
+		run(vcpu, now, __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED));
 		now = clock_tsc();
 		vcpu->exit_tsc = now;
 		kind = vcpu->exit.kind;

@@ -104,7 +104,7 @@ bool vcpu_act(struct vcpu *vcpu, enum exit_action action)
 	return true;
 }
 
-bool vcpu_deadline_passed(struct vcpu *vcpu, uint64_t slice_end_ns)
+__attribute__((noinline)) bool vcpu_deadline_passed(struct vcpu *vcpu, uint64_t slice_end_ns)
 {
 	uint64_t now = clock_now();
 
@@ -115,6 +115,8 @@ bool vcpu_deadline_passed(struct vcpu *vcpu, uint64_t slice_end_ns)
 enum vcpu_loop_end vcpu_prepare_entry(
         struct vcpu *vcpu, uint64_t slice_end_ns, uint64_t deadline_tsc)
 {
+	uint64_t requests;
+
 	/*
 	 * An event whose delivery exits each time, #AC or #DB on a stack made for it, never lets
 	 * the timer have its turn.
@@ -122,11 +124,13 @@ enum vcpu_loop_end vcpu_prepare_entry(
 	if (vcpu->exit_tsc >= deadline_tsc && !vcpu_deadline_passed(vcpu, slice_end_ns)) {
 		return LOOP_DONE;
 	}
-	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &
-	        ~(VCPU_EVENT_REQUESTS | VCPU_IDLE_REQUESTS)) {
+	requests = __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED);
+	if (requests & ~(VCPU_EVENT_REQUESTS | VCPU_IDLE_REQUESTS)) {
 		return LOOP_SERVE;
 	}
-	event_prepare_entry(vcpu);
+	if (vcpu->attention | (requests & VCPU_EVENT_REQUESTS)) {
+		event_prepare_entry(vcpu);
+	}
 	return LOOP_GO_ON;
 }
 

@@ -17,9 +17,9 @@ struct exit_row {
 	 * a reason that cannot happen with our controls, kills the VM.
 	 */
 	void (*decode)(struct vcpu *vcpu);
-	uint32_t kind;    /* enum exit_kind, before decode has its say */
-	const char *name; /* NULL = cannot happen */
-};
+	uint32_t kind;          /* enum exit_kind, before decode has its say */
+	const char *name;       /* NULL = cannot happen */
+} __attribute__((aligned(32))); /* found by a shift */
 
 extern const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT];
 

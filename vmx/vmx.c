@@ -264,6 +264,7 @@ const struct cpu_virt_ops vmx_ops = {
         .nmi_blocked = vmx_nmi_blocked,
         .set_nmi_blocked = vmx_set_nmi_blocked,
         .inject = vmx_inject,
+        .inject_interrupt = vmx_inject_interrupt,
         .request_window = vmx_request_window,
         .apic_set_mode = vmx_apic_set_mode,
         .apic_set_irr = vmx_apic_set_irr,

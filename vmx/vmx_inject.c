@@ -128,6 +128,16 @@ void vmx_inject(struct vcpu *vcpu, const struct event *event)
 	vmcs_write(VMCS_ENTRY_INTR_INFO, info);
 }
 
+bool vmx_inject_interrupt(struct vcpu *vcpu, uint8_t vector)
+{
+	if (!vmx_intr_open(vcpu)) {
+		return false;
+	}
+	vmcs_write(VMCS_ENTRY_INTR_INFO,
+	        INTR_INFO_VALID | vector | INTR_EXTERNAL << INTR_INFO_TYPE_SHIFT);
+	return true;
+}
+
 void vmx_request_window(struct vcpu *vcpu, bool intr, bool nmi)
 {
 	struct vmx_vcpu *v = vmx_vcpu(vcpu);

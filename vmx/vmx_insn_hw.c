@@ -97,12 +97,11 @@ void vmx_invvpid(enum invalidate_type type, uint16_t vpid)
  * Afterwards RBX is the vCPU again, and no other register is what it was: the compiler keeps what
  * it needs on the stack, and only that. RBP it does not give away; vmx_enter_guest keeps it.
  */
-struct vcpu *vmx_enter(struct vcpu *vcpu)
+void vmx_enter(struct vcpu *vcpu)
 {
 	__asm__ volatile("call vmx_enter_guest"
-	                 : "+b"(vcpu)
 	                 :
+	                 : "b"(vcpu)
 	                 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
 	                 "r13", "r14", "r15", "cc", "memory");
-	return vcpu;
 }

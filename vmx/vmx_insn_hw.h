@@ -29,10 +29,9 @@ void vmx_invvpid(enum invalidate_type type, uint16_t vpid);
 
 /*
  * Load the general registers from vcpu->gpr, enter, and store them back at the exit (vmentry.asm).
- * Ends in vmx_exited(), or in vmx_entry_failed() when the instruction failed (VMfail). Returns
- * vcpu.
+ * Ends in vmx_exited(), or in vmx_entry_failed() when the instruction failed (VMfail).
  */
-struct vcpu *vmx_enter(struct vcpu *vcpu);
+void vmx_enter(struct vcpu *vcpu);
 /* exit.c: fill vcpu->exit as the row of the exit reason says. */
 void vmx_exited(struct vcpu *vcpu);
 void vmx_entry_failed(struct vcpu *vcpu);

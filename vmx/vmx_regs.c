@@ -244,12 +244,13 @@ static __attribute__((noinline)) void skip_flags(bool repeats)
 	}
 }
 
-static inline void skip(uint32_t len)
+static inline void skip(uint64_t len)
 {
 	uint64_t next = vmcs_read(VMCS_GUEST_RIP) + len;
 
 	/* Outside 64-bit code the instruction pointer wraps at 32 bits. */
-	if (__builtin_expect((uint32_t)next < len, 0) && !(in_ia32e_mode() && in_64bit_segment())) {
+	if (__builtin_expect((uint32_t)next < (uint32_t)len, 0) &&
+	        !(in_ia32e_mode() && in_64bit_segment())) {
 		next = (uint32_t)next;
 	}
 	vmcs_write(VMCS_GUEST_RIP, next);
@@ -269,7 +270,7 @@ void vmx_skip_insn(struct vcpu *vcpu, unsigned len)
 void vmx_skip_exit(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	skip((uint32_t)vmcs_read(VMCS_EXIT_INSN_LEN));
+	skip(vmcs_read(VMCS_EXIT_INSN_LEN));
 }
 
 void vmx_pend_debug(struct vcpu *vcpu, uint64_t dr6_bits)

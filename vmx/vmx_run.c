@@ -14,21 +14,26 @@
  */
 static inline uint64_t timer_ticks(uint64_t now_tsc, uint64_t deadline_tsc)
 {
-	return deadline_tsc > now_tsc ? (deadline_tsc - now_tsc) >> vmx_caps.timer_shift : 0;
+	uint64_t left;
+
+	if (__builtin_expect(__builtin_sub_overflow(deadline_tsc, now_tsc, &left), 0)) {
+		return 0;
+	}
+	return left >> vmx_caps.timer_shift;
 }
 
-static inline struct vcpu *run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
+static inline void run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
 {
 	vmcs_write(VMCS_PREEMPTION_TIMER, timer_ticks(now_tsc, deadline_tsc));
-	return vmx_enter(vcpu);
+	vmx_enter(vcpu);
 }
 
 /* Without the preemption timer. */
-static inline struct vcpu *run_by_apic(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
+static inline void run_by_apic(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
 {
 	(void)now_tsc;
 	apic_timer_set(deadline_tsc);
-	return vmx_enter(vcpu);
+	vmx_enter(vcpu);
 }
 
 static bool has_timer(void)
@@ -36,10 +41,13 @@ static bool has_timer(void)
 	return (vmx_caps.granted & BIT(VMX_OPT_TIMER)) != 0;
 }
 
-struct vcpu *vmx_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
+void vmx_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc)
 {
-	return has_timer() ? run(vcpu, now_tsc, deadline_tsc)
-	                   : run_by_apic(vcpu, now_tsc, deadline_tsc);
+	if (has_timer()) {
+		run(vcpu, now_tsc, deadline_tsc);
+	} else {
+		run_by_apic(vcpu, now_tsc, deadline_tsc);
+	}
 }
 
 static __attribute__((noinline)) bool loop_by_apic(struct vcpu *vcpu, uint64_t slice_end_ns)

@@ -86,7 +86,7 @@ void vmcs_setup(struct vcpu *vcpu);
 void vmcs_set_host_cpu(struct pcpu *cpu);
 
 /* --- vmx_run.c --- */
-struct vcpu *vmx_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
+void vmx_run(struct vcpu *vcpu, uint64_t now_tsc, uint64_t deadline_tsc);
 bool vmx_loop(struct vcpu *vcpu, uint64_t slice_end_ns);
 
 /* --- vmx_regs.c --- */
@@ -112,6 +112,7 @@ bool vmx_intr_open(struct vcpu *vcpu);
 bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 void vmx_inject(struct vcpu *vcpu, const struct event *event);
+bool vmx_inject_interrupt(struct vcpu *vcpu, uint8_t vector);
 void vmx_request_window(struct vcpu *vcpu, bool intr, bool nmi);
 /* An event whose delivery the exit broke off: queue it again. */
 void vmx_requeue_vectoring(struct vcpu *vcpu, uint32_t info);

@@ -126,6 +126,17 @@ static void op_inject(struct vcpu *vcpu, const struct event *event)
 	fake_vcpu(vcpu)->injections++;
 }
 
+static bool op_inject_interrupt(struct vcpu *vcpu, uint8_t vector)
+{
+	const struct event event = {.type = EVENT_EXTINT, .vector = vector};
+
+	if (!op_intr_open(vcpu)) {
+		return false;
+	}
+	op_inject(vcpu, &event);
+	return true;
+}
+
 static void op_request_window(struct vcpu *vcpu, bool intr, bool nmi)
 {
 	fake_vcpu(vcpu)->window_intr = intr;
@@ -269,6 +280,7 @@ static const struct cpu_virt_ops fake_ops = {
         .nmi_blocked = op_nmi_blocked,
         .set_nmi_blocked = op_set_nmi_blocked,
         .inject = op_inject,
+        .inject_interrupt = op_inject_interrupt,
         .request_window = op_request_window,
         .apic_set_mode = op_apic_set_mode,
         .apic_set_irr = op_apic_set_irr,

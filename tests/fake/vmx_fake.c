@@ -134,7 +134,7 @@ static void run_out_the_timer(void)
 	fake_vmcs[VMCS_EXIT_REASON] = 52;
 }
 
-struct vcpu *vmx_enter(struct vcpu *vcpu)
+void vmx_enter(struct vcpu *vcpu)
 {
 	const struct fake_exit *e = script;
 	struct vmx_vcpu *v = vmx_vcpu(vcpu);
@@ -147,7 +147,7 @@ struct vcpu *vmx_enter(struct vcpu *vcpu)
 		fake_vmcs[VMCS_ENTRY_INTR_INFO] &= ~BIT64(31);
 		run_out_the_timer();
 		vmx_exited(vcpu);
-		return vcpu;
+		return;
 	}
 	script++;
 	script_left--;
@@ -157,7 +157,7 @@ struct vcpu *vmx_enter(struct vcpu *vcpu)
 	}
 	if (e->fail) {
 		vmx_entry_failed(vcpu);
-		return vcpu;
+		return;
 	}
 	if (!(e->reason & BIT(31))) {
 		/* [SDM3] "Saving Guest State" and "Basic VM-Exit Information" */
@@ -174,7 +174,6 @@ struct vcpu *vmx_enter(struct vcpu *vcpu)
 	fake_vmcs[VMCS_IDT_VECTORING_INFO] = e->vectoring;
 	fake_vmcs[VMCS_IDT_VECTORING_ERROR] = e->vectoring_error;
 	vmx_exited(vcpu);
-	return vcpu;
 }
 
 void fake_vmx_msrs(void)

@@ -14,7 +14,8 @@
 /* Index of the highest set bit; v must not be 0. */
 static inline unsigned bit_last(uint64_t v)
 {
-	return 63U - (unsigned)__builtin_clzll(v);
+	/* Not 63 - n: of the XOR the compiler makes one instruction. */
+	return 63U ^ (unsigned)__builtin_clzll(v);
 }
 
 /* Index of the lowest set bit; v must not be 0. */
