@@ -3,6 +3,7 @@
 // Specs: [ATA6] "PACKET Command feature set", "PACKET"; [MMC] "Commands for MMC devices";
 // [SPC] "Sense key and sense code definitions".
 #include "devices/ide.h"
+#include "vmm/lib/be.h"
 #include "vmm/lib/string.h"
 
 /* [SPC] sense keys, and additional codes with their qualifiers. */
@@ -30,16 +31,6 @@ static const struct ide_sense read_error = {KEY_MEDIUM, 0x11, 0x00};
 
 /* [ATA6] "SET FEATURES". */
 #define SET_TRANSFER_MODE 0x03U
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
 
 /* --- ends --- */
 
@@ -111,7 +102,7 @@ static void request_sense(struct ide_channel *ch, const uint8_t *p)
 static void inquiry(struct ide_channel *ch, const uint8_t *p)
 {
 	/* No vital product data pages. */
-	reply(ch, p[1] & 1 || p[2] ? 0 : ide_mmc_inquiry(ch->s.buf), be16(p + 3));
+	reply(ch, p[1] & 1 || p[2] ? 0 : ide_mmc_inquiry(ch->s.buf), get_be16(p + 3));
 }
 
 static void start_stop(struct ide_channel *ch, const uint8_t *p)
@@ -171,12 +162,12 @@ static void read_blocks(struct ide_channel *ch, uint32_t lba, uint32_t n)
 
 static void read_10(struct ide_channel *ch, const uint8_t *p)
 {
-	read_blocks(ch, be32(p + 2), be16(p + 7));
+	read_blocks(ch, get_be32(p + 2), get_be16(p + 7));
 }
 
 static void read_12(struct ide_channel *ch, const uint8_t *p)
 {
-	read_blocks(ch, be32(p + 2), be32(p + 6));
+	read_blocks(ch, get_be32(p + 2), get_be32(p + 6));
 }
 
 /* A disc of mode 1, of which the image has the user data and nothing else. */
@@ -196,7 +187,7 @@ static void read_user_data(struct ide_channel *ch, const uint8_t *p, uint32_t lb
 
 static void read_cd(struct ide_channel *ch, const uint8_t *p)
 {
-	read_user_data(ch, p, be32(p + 2), (uint32_t)p[6] << 16 | be16(p + 7));
+	read_user_data(ch, p, get_be32(p + 2), (uint32_t)p[6] << 16 | get_be16(p + 7));
 }
 
 /* Minutes, seconds, frames. What lies before the first block becomes a huge number. */
@@ -218,7 +209,7 @@ static void read_cd_msf(struct ide_channel *ch, const uint8_t *p)
 
 static void seek_10(struct ide_channel *ch, const uint8_t *p)
 {
-	if (be32(p + 2) >= ide_blk(ch)->size / IDE_CD_BLOCK) {
+	if (get_be32(p + 2) >= ide_blk(ch)->size / IDE_CD_BLOCK) {
 		check_condition(ch, lba_out_of_range);
 		return;
 	}
@@ -227,21 +218,21 @@ static void seek_10(struct ide_channel *ch, const uint8_t *p)
 
 static void read_toc(struct ide_channel *ch, const uint8_t *p)
 {
-	reply(ch, ide_mmc_toc(ch->s.buf, p, ide_blk(ch)), be16(p + 7));
+	reply(ch, ide_mmc_toc(ch->s.buf, p, ide_blk(ch)), get_be16(p + 7));
 }
 
 static void get_configuration(struct ide_channel *ch, const uint8_t *p)
 {
 	bool media = !ide_regs(ch)->tray_open;
 
-	reply(ch, ide_mmc_configuration(ch->s.buf, p, ide_blk(ch), media), be16(p + 7));
+	reply(ch, ide_mmc_configuration(ch->s.buf, p, ide_blk(ch), media), get_be16(p + 7));
 }
 
 static void get_event_status(struct ide_channel *ch, const uint8_t *p)
 {
 	struct ide_drive_state *d = ide_regs(ch);
 
-	reply(ch, ide_mmc_event(ch->s.buf, p, d->event, !d->tray_open), be16(p + 7));
+	reply(ch, ide_mmc_event(ch->s.buf, p, d->event, !d->tray_open), get_be16(p + 7));
 	if (p[4] & IDE_CLASS_MEDIA) {
 		d->event = IDE_EVENT_NONE;
 	}
@@ -249,14 +240,14 @@ static void get_event_status(struct ide_channel *ch, const uint8_t *p)
 
 static void read_disc_info(struct ide_channel *ch, const uint8_t *p)
 {
-	reply(ch, p[1] & 7 ? 0 : ide_mmc_disc_info(ch->s.buf), be16(p + 7));
+	reply(ch, p[1] & 7 ? 0 : ide_mmc_disc_info(ch->s.buf), get_be16(p + 7));
 }
 
 static void mode_sense_10(struct ide_channel *ch, const uint8_t *p)
 {
 	struct ide_drive_state *d = ide_regs(ch);
 
-	reply(ch, ide_mmc_mode_sense(ch->s.buf, p, d->locked, !d->tray_open), be16(p + 7));
+	reply(ch, ide_mmc_mode_sense(ch->s.buf, p, d->locked, !d->tray_open), get_be16(p + 7));
 }
 
 static const struct {

@@ -3,6 +3,7 @@
 // Specs: [MMC] "Commands for MMC devices", "Feature definitions", "Mode parameters for Multi-Media
 // devices"; [SPC] "INQUIRY command", "Fixed format sense data".
 #include "devices/ide.h"
+#include "vmm/lib/be.h"
 #include "vmm/lib/string.h"
 
 #define LEAD_OUT 0xaaU
@@ -14,18 +15,6 @@
 #define CD_BLOCKS (100U * 60U * FRAMES)
 
 enum profile { PROFILE_NONE = 0, PROFILE_CD_ROM = 0x08, PROFILE_DVD_ROM = 0x10 };
-
-static void put16(uint8_t *p, uint32_t value)
-{
-	p[0] = (uint8_t)(value >> 8);
-	p[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-	put16(p, value >> 16);
-	put16(p + 2, value);
-}
 
 static uint32_t n_blocks(const struct blk *blk)
 {
@@ -58,8 +47,8 @@ uint32_t ide_mmc_sense(uint8_t *buf, struct ide_sense sense)
 
 uint32_t ide_mmc_capacity(uint8_t *buf, const struct blk *blk)
 {
-	put32(buf, n_blocks(blk) - 1);
-	put32(buf + 4, IDE_CD_BLOCK);
+	put_be32(buf, n_blocks(blk) - 1);
+	put_be32(buf + 4, IDE_CD_BLOCK);
 	return 8;
 }
 
@@ -70,7 +59,7 @@ static void put_place(uint8_t *p, uint32_t lba, bool msf)
 	uint32_t frame = lba + LEAD_IN_FRAMES;
 
 	if (!msf) {
-		put32(p, lba);
+		put_be32(p, lba);
 		return;
 	}
 	p[0] = 0;
@@ -134,14 +123,14 @@ uint32_t ide_mmc_toc(uint8_t *buf, const uint8_t *packet, const struct blk *blk)
 	} else {
 		return 0;
 	}
-	put16(buf, len - 2);
+	put_be16(buf, len - 2);
 	return len;
 }
 
 uint32_t ide_mmc_disc_info(uint8_t *buf)
 {
 	memset(buf, 0, 34);
-	put16(buf, 32);
+	put_be16(buf, 32);
 	buf[2] = 0x0e; /* last session complete, disc complete */
 	buf[3] = 1;    /* first track */
 	buf[4] = 1;    /* sessions */
@@ -200,7 +189,7 @@ static bool is_current(enum presence presence, enum profile profile)
 
 static uint32_t put_feature(uint8_t *p, unsigned i, bool current, enum profile profile)
 {
-	put16(p, features[i].code);
+	put_be16(p, features[i].code);
 	p[2] = (uint8_t)(features[i].version | (current ? CURRENT : 0));
 	p[3] = features[i].len;
 	memcpy(p + 4, features[i].data, features[i].len);
@@ -223,7 +212,7 @@ uint32_t ide_mmc_configuration(
 		return 0;
 	}
 	memset(buf, 0, len);
-	put16(buf + 6, profile);
+	put_be16(buf + 6, profile);
 	for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
 		bool current = is_current((enum presence)features[i].presence, profile);
 
@@ -233,7 +222,7 @@ uint32_t ide_mmc_configuration(
 		}
 		len += put_feature(buf + len, i, current, profile);
 	}
-	put32(buf, len - 4);
+	put_be32(buf, len - 4);
 	return len;
 }
 
@@ -245,11 +234,11 @@ uint32_t ide_mmc_event(uint8_t *buf, const uint8_t *packet, uint8_t event, bool 
 	memset(buf, 0, 8);
 	buf[3] = IDE_CLASS_MEDIA;
 	if (!(packet[4] & IDE_CLASS_MEDIA)) {
-		put16(buf, 2);
+		put_be16(buf, 2);
 		buf[2] = 0x80; /* no event of these classes */
 		return 4;
 	}
-	put16(buf, 6);
+	put_be16(buf, 6);
 	buf[2] = 4; /* media class */
 	buf[4] = event;
 	buf[5] = media ? 0x02 : 0x01; /* present, or the tray is open */
@@ -315,6 +304,6 @@ uint32_t ide_mmc_mode_sense(uint8_t *buf, const uint8_t *packet, bool locked, bo
 			at[6] |= CAPABILITIES_LOCKED;
 		}
 	}
-	put16(buf, len - 2);
+	put_be16(buf, len - 2);
 	return len == 8 ? 0 : len;
 }

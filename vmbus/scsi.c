@@ -302,7 +302,7 @@ static void start_stop(struct scsi_req *req)
 static void report_luns(struct scsi_req *req)
 {
 	const uint8_t select = req->cdb[2];
-	uint32_t alloc = be32(req->cdb + 6), len = 8;
+	uint32_t alloc = get_be32(req->cdb + 6), len = 8;
 
 	/* 0: all but well-known ones; 1: well-known ones, of which there are none; 2: all. */
 	if (req->cdb_len < 12 || select > 2 || alloc < ALLOC_MIN_LUNS) {
@@ -365,7 +365,7 @@ static uint32_t put_one_opcode(uint8_t *buf, const struct command *c)
 static void report_opcodes(struct scsi_req *req)
 {
 	const uint8_t *cdb = req->cdb;
-	const uint32_t alloc = be32(cdb + 6);
+	const uint32_t alloc = get_be32(cdb + 6);
 	const unsigned how = cdb[2] & 0x07;
 	const struct command *c;
 	bool has_action;
@@ -385,7 +385,7 @@ static void report_opcodes(struct scsi_req *req)
 		scsi_fail(req, SENSE_INVALID_FIELD);
 		return;
 	}
-	if (has_action && be16(cdb + 4) != c->action) {
+	if (has_action && get_be16(cdb + 4) != c->action) {
 		c = NULL;
 	}
 	scsi_reply(req, put_one_opcode(req->buf, c), alloc);

@@ -4,6 +4,7 @@
 #define VMBUS_SCSI_CMD_H
 
 #include "vmbus/scsi.h"
+#include "vmm/lib/be.h"
 
 /* Sense key, additional sense code and qualifier. [SPC] "Sense data". */
 #define SENSE(key, asc, ascq) ((uint32_t)(key) << 16 | (uint32_t)(asc) << 8 | (ascq))
@@ -48,41 +49,6 @@ static inline bool scsi_is_dvd(const struct scsi_req *req)
 
 /* Bytes of data that the initiator sent, at most len, into buf; how many. */
 uint32_t scsi_fetch(struct scsi_req *req, uint32_t len);
-
-/* --- numbers in CDBs and data: big-endian --- */
-
-static inline uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)be16(p) << 16 | be16(p + 2);
-}
-
-static inline uint64_t be64(const uint8_t *p)
-{
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
-
-static inline void put_be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void put_be32(uint8_t *p, uint32_t v)
-{
-	put_be16(p, v >> 16);
-	put_be16(p + 2, v);
-}
-
-static inline void put_be64(uint8_t *p, uint64_t v)
-{
-	put_be32(p, (uint32_t)(v >> 32));
-	put_be32(p + 4, (uint32_t)v);
-}
 
 /* --- the commands --- */
 

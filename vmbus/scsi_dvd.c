@@ -69,7 +69,7 @@ void scsi_read_toc(struct scsi_req *req)
 		return;
 	}
 	put_be16(buf, len - 2);
-	scsi_reply(req, len, be16(cdb + 7));
+	scsi_reply(req, len, get_be16(cdb + 7));
 }
 
 /* --- GET CONFIGURATION --- */
@@ -96,7 +96,7 @@ static const struct feature {
 void scsi_get_configuration(struct scsi_req *req)
 {
 	const uint8_t *cdb = req->cdb;
-	const unsigned how = cdb[1] & 0x03, first = be16(cdb + 2);
+	const unsigned how = cdb[1] & 0x03, first = get_be16(cdb + 2);
 	const bool medium = scsi_not_ready(req->lun) == SENSE_NONE;
 	const bool cd = blocks(req) <= CD_BLOCKS_MAX;
 	uint8_t *buf = req->buf;
@@ -127,7 +127,7 @@ void scsi_get_configuration(struct scsi_req *req)
 		len += 4U + f->len;
 	}
 	put_be32(buf, len - 4);
-	scsi_reply(req, len, be16(cdb + 7));
+	scsi_reply(req, len, get_be16(cdb + 7));
 }
 
 /* --- the rest --- */
@@ -146,14 +146,14 @@ void scsi_get_event_status(struct scsi_req *req)
 	if (!(req->cdb[4] & 0x10)) {
 		put_be16(buf, 2);
 		buf[2] = 0x80; /* none that was asked for */
-		scsi_reply(req, 4, be16(req->cdb + 7));
+		scsi_reply(req, 4, get_be16(req->cdb + 7));
 		return;
 	}
 	put_be16(buf, 6);
 	buf[2] = 0x04; /* media */
 	buf[4] = state & SCSI_CHANGED ? 0x02 : 0x00;
 	buf[5] = state & SCSI_EJECTED ? 0x01 : 0x02; /* tray open, or medium present */
-	scsi_reply(req, 8, be16(req->cdb + 7));
+	scsi_reply(req, 8, get_be16(req->cdb + 7));
 }
 
 void scsi_read_disc_info(struct scsi_req *req)
@@ -172,14 +172,14 @@ void scsi_read_disc_info(struct scsi_req *req)
 	buf[5] = 1;
 	buf[6] = 1;
 	buf[7] = 0x20; /* for any use */
-	scsi_reply(req, 34, be16(req->cdb + 7));
+	scsi_reply(req, 34, get_be16(req->cdb + 7));
 }
 
 /* There is track 1 and nothing else, by whatever name it is asked for. */
 void scsi_read_track_info(struct scsi_req *req)
 {
 	const unsigned kind = req->cdb[1] & 0x03;
-	const uint32_t which = be32(req->cdb + 2);
+	const uint32_t which = get_be32(req->cdb + 2);
 	uint8_t *buf = req->buf;
 
 	/* 0: the track at that block; 1: of that number; 2: the first one of that session. */
@@ -196,7 +196,7 @@ void scsi_read_track_info(struct scsi_req *req)
 	buf[7] = 0x02; /* the last block that was recorded is valid */
 	put_be32(buf + 24, blocks(req));
 	put_be32(buf + 28, blocks(req) - 1);
-	scsi_reply(req, 36, be16(req->cdb + 7));
+	scsi_reply(req, 36, get_be16(req->cdb + 7));
 }
 
 void scsi_prevent_allow(struct scsi_req *req)

@@ -35,7 +35,7 @@ static void put_standard(uint8_t *buf, uint8_t type)
 void scsi_inquiry_absent(struct scsi_req *req)
 {
 	put_standard(req->buf, TYPE_ABSENT);
-	scsi_reply(req, STANDARD_LEN, be16(req->cdb + 3));
+	scsi_reply(req, STANDARD_LEN, get_be16(req->cdb + 3));
 }
 
 static void standard(struct scsi_req *req)
@@ -48,7 +48,7 @@ static void standard(struct scsi_req *req)
 	memcpy(buf + 8, VENDOR, 8);
 	memcpy(buf + 16, scsi_is_dvd(req) ? "Virtual DVD-ROM " : "Virtual Disk    ", 16);
 	memcpy(buf + 32, "1.0 ", 4);
-	scsi_reply(req, STANDARD_LEN, be16(req->cdb + 3));
+	scsi_reply(req, STANDARD_LEN, get_be16(req->cdb + 3));
 }
 
 static void put_serial(uint8_t *to, const struct blk *blk)
@@ -165,7 +165,7 @@ static void vital_product_data(struct scsi_req *req)
 		req->buf[0] = scsi_is_dvd(req) ? TYPE_DVD : TYPE_DISK;
 		req->buf[1] = page->code;
 		put_be16(req->buf + 2, len);
-		scsi_reply(req, 4 + len, be16(req->cdb + 3));
+		scsi_reply(req, 4 + len, get_be16(req->cdb + 3));
 		return;
 	}
 	scsi_fail(req, SENSE_INVALID_FIELD);

@@ -108,13 +108,13 @@ static struct extent extent_of(const struct scsi_req *req)
 
 	switch (cdb[0] >> 5) {
 	case 0: /* 6 bytes; no blocks means 256 */
-		return (struct extent){be32(cdb) & 0x1fffff, cdb[4] ? cdb[4] : 256U};
+		return (struct extent){get_be32(cdb) & 0x1fffff, cdb[4] ? cdb[4] : 256U};
 	case 5: /* 12 */
-		return (struct extent){be32(cdb + 2), be32(cdb + 6)};
+		return (struct extent){get_be32(cdb + 2), get_be32(cdb + 6)};
 	case 4: /* 16 */
-		return (struct extent){be64(cdb + 2), be32(cdb + 10)};
+		return (struct extent){get_be64(cdb + 2), get_be32(cdb + 10)};
 	default: /* 10 */
-		return (struct extent){be32(cdb + 2), be16(cdb + 7)};
+		return (struct extent){get_be32(cdb + 2), get_be16(cdb + 7)};
 	}
 }
 
@@ -305,7 +305,7 @@ static struct extent unmap_extent(const struct scsi_req *req, unsigned i)
 {
 	const uint8_t *d = req->buf + UNMAP_HEADER + i * UNMAP_DESCRIPTOR;
 
-	return (struct extent){be64(d), be32(d + 8)};
+	return (struct extent){get_be64(d), get_be32(d + 8)};
 }
 
 static bool next_unmap(struct scsi_req *req)
@@ -341,7 +341,7 @@ static enum scsi_sense check_unmap(const struct scsi_req *req)
 
 void scsi_unmap(struct scsi_req *req)
 {
-	uint32_t want = be16(req->cdb + 7), len;
+	uint32_t want = get_be16(req->cdb + 7), len;
 	enum scsi_sense sense;
 
 	if (req->lun->blk->read_only) {
@@ -363,7 +363,7 @@ void scsi_unmap(struct scsi_req *req)
 		return;
 	}
 	/* What the header promises and the list has; a piece of a descriptor does not count. */
-	req->unmap.n = be16(req->buf + 2) / UNMAP_DESCRIPTOR;
+	req->unmap.n = get_be16(req->buf + 2) / UNMAP_DESCRIPTOR;
 	if (req->unmap.n > (len - UNMAP_HEADER) / UNMAP_DESCRIPTOR) {
 		req->unmap.n = (len - UNMAP_HEADER) / UNMAP_DESCRIPTOR;
 	}
@@ -384,7 +384,7 @@ void scsi_read_capacity_10(struct scsi_req *req)
 	uint64_t last = capacity(blk) - 1;
 
 	/* An address without PMI, which is obsolete with it. */
-	if (be32(req->cdb + 2) != 0 && !(req->cdb[8] & 0x01)) {
+	if (get_be32(req->cdb + 2) != 0 && !(req->cdb[8] & 0x01)) {
 		scsi_fail(req, SENSE_INVALID_FIELD);
 		return;
 	}
@@ -405,5 +405,5 @@ void scsi_read_capacity_16(struct scsi_req *req)
 	if (!blk->read_only) {
 		req->buf[14] = 0xc0; /* LBPME, LBPRZ: can be unmapped, and reads zeroes then */
 	}
-	scsi_reply(req, 32, be32(req->cdb + 10));
+	scsi_reply(req, 32, get_be32(req->cdb + 10));
 }

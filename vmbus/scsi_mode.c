@@ -116,6 +116,6 @@ void scsi_mode_sense_10(struct scsi_req *req)
 		put_be16(req->buf, len - 2);
 		req->buf[3] = device_specific(req);
 		put_be16(req->buf + 6, descriptor);
-		scsi_reply(req, len, be16(req->cdb + 7));
+		scsi_reply(req, len, get_be16(req->cdb + 7));
 	}
 }

@@ -3,6 +3,7 @@
 // Specs: [RFC791] "Internet Header Format"; [RFC8200] "IPv6 Header Format", "Extension Header
 // Order"; [RFC9293] "Header Format"; [RFC768]; [RFC1071].
 #include "devices/backend/net_offload.h"
+#include "vmm/lib/be.h"
 #include "vmm/lib/err.h"
 #include "vmm/lib/string.h"
 
@@ -43,28 +44,6 @@
 
 #define UDP_CSUM 6U
 #define UDP_HEADER 8U
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
 
 /* --- the sum --- */
 
@@ -155,7 +134,7 @@ static uint32_t find_l3(struct net_headers *h, const uint8_t *head, uint32_t hea
 	uint32_t at = ETH_TYPE;
 
 	for (unsigned tags = 0; tags <= VLAN_TAGS_MAX && at + 2 <= head_len; tags++) {
-		uint32_t type = get16(head + at);
+		uint32_t type = get_be16(head + at);
 
 		if (type == TYPE_IPV4 || type == TYPE_IPV6) {
 			h->ip_version = type == TYPE_IPV4 ? 4 : 6;
@@ -182,7 +161,7 @@ static uint32_t find_l4_ipv4(struct net_headers *h, const uint8_t *head, uint32_
 	if (ihl < IP4_MIN || ihl > head_len - h->l3) {
 		return 0;
 	}
-	if ((get16(ip + IP4_FRAGMENT) & 0x3fffU) == 0) {
+	if ((get_be16(ip + IP4_FRAGMENT) & 0x3fffU) == 0) {
 		h->protocol = ip[IP4_PROTOCOL];
 	}
 	return h->l3 + ihl;
@@ -214,8 +193,8 @@ static uint32_t find_l4_ipv6(struct net_headers *h, const uint8_t *head, uint32_
 static uint32_t l4_len(const struct net_headers *h, const uint8_t *head, uint32_t len)
 {
 	const uint8_t *ip = head + h->l3;
-	uint32_t end = h->ip_version == 4 ? h->l3 + (uint32_t)get16(ip + IP4_LEN)
-	                                  : h->l3 + IP6_HEADER + get16(ip + IP6_LEN);
+	uint32_t end = h->ip_version == 4 ? h->l3 + (uint32_t)get_be16(ip + IP4_LEN)
+	                                  : h->l3 + IP6_HEADER + get_be16(ip + IP6_LEN);
 
 	return end > len || end < h->payload ? 0 : end - h->l4;
 }
@@ -253,9 +232,9 @@ static void ip4_checksum(const struct net_headers *h, uint8_t *head)
 	uint8_t *ip = head + h->l3;
 	struct csum c = {0};
 
-	put16(ip + IP4_CSUM, 0);
+	put_be16(ip + IP4_CSUM, 0);
 	csum_add(&c, ip, (ip[0] & 0xfU) * 4);
-	put16(ip + IP4_CSUM, csum_end(&c));
+	put_be16(ip + IP4_CSUM, csum_end(&c));
 }
 
 /* head is f's, to be written; 'len' bytes from the TCP or UDP header on. */
@@ -266,7 +245,7 @@ static void l4_checksum(const struct net_frame *f, uint8_t *head, uint32_t len)
 	struct csum c = {0};
 	uint16_t sum;
 
-	put16(field, 0);
+	put_be16(field, 0);
 	if (h->ip_version == 4) {
 		csum_add(&c, head + h->l3 + IP4_ADDRS, 8);
 	} else {
@@ -279,7 +258,7 @@ static void l4_checksum(const struct net_frame *f, uint8_t *head, uint32_t len)
 	csum_frame(&c, f, f->head_len, h->l4 + len);
 	sum = csum_end(&c);
 	/* [RFC768]: 0 means that there is none. */
-	put16(field, h->protocol == NET_UDP && sum == 0 ? 0xffffU : sum);
+	put_be16(field, h->protocol == NET_UDP && sum == 0 ? 0xffffU : sum);
 }
 
 void net_offload_checksum(
@@ -302,7 +281,7 @@ static int set_ip_len(const struct net_headers *h, uint8_t *head, uint32_t len)
 	if (ip_len > 0xffffU) {
 		return -EINVAL;
 	}
-	put16(head + h->l3 + (h->ip_version == 4 ? IP4_LEN : IP6_LEN), ip_len);
+	put_be16(head + h->l3 + (h->ip_version == 4 ? IP4_LEN : IP6_LEN), ip_len);
 	return 0;
 }
 
@@ -389,10 +368,10 @@ bool net_cut_next(struct net_cut *cut, struct net_frame *piece)
 	if (h->ip_version == 4) {
 		uint8_t *id = head + h->l3 + IP4_ID;
 
-		put16(id, get16(id) + cut->pieces);
+		put_be16(id, get_be16(id) + cut->pieces);
 		ip4_checksum(h, head);
 	}
-	put32(tcp + TCP_SEQ, get32(tcp + TCP_SEQ) + cut->done);
+	put_be32(tcp + TCP_SEQ, get_be32(tcp + TCP_SEQ) + cut->done);
 	if (n < left) {
 		tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	}
