@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "bench"))
 import limits  # noqa: E402
 import report_claim  # noqa: E402
+import report_latency  # noqa: E402
 
 
 class Limits(unittest.TestCase):
@@ -97,6 +98,20 @@ class Claim(unittest.TestCase):
         text = report_claim.request_section([disk])
         self.assertIn("| storvsc, 1 channel | 1 | 2.000 | 40 | 20 | 1,040 | 4,040 |", text)
         self.assertEqual(report_claim.request_section([]), "")
+
+
+class Delivery(unittest.TestCase):
+    """Which operations are shown without and with virtual-interrupt delivery."""
+
+    def test_table(self):
+        without = {"other": ["1", "2000", "9", "9", "3.0"], "x2apic-eoi": ["1", "152", "9", "9", "1.0"]}
+        without |= {"cpuid": ["1", "136", "9", "9", "1.0"], "hlt-self-ipi": ["1", "5", "9", "9", "1.0"]}
+        delivered = {"x2apic-eoi": ["1", "4", "9", "9", "0.0"], "other": ["1", "1", "9", "9", "2.5"]}
+        delivered["cpuid"] = ["1", "136", "8", "8", "1.0"]
+        text = report_latency.vid_section(without, delivered)
+        rows = ["| EOI, x2APIC | 152 | 1 | 4 | 0 |", "| other | 2,000 | 3 | 1 | 2.5 |"]
+        self.assertTrue(text.endswith("--:|\n" + "\n".join(rows) + "\n"))
+        self.assertEqual(report_latency.vid_section(without, {}), "")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ OPERATIONS = {
     "hv-timer-message": "synthetic timer in the past, as a message, to the end of its handler",
     "hv-eom": "EOM with no message waiting",
     "hv-post-message": "message of 232 bytes to the host, and from there into a slot",
-    "hv-post-message-handler": "the same to the end of the handler that frees the slot",
+    "hv-post-message-handler": "message of 232 bytes to the end of the handler that frees its slot",
     "hv-signal-event": "event to the host, and from there to a flag that is set already",
     "hv-signal-event-slow": "the same with its input in memory",
     "hv-signal-event-handler": "event to the end of the handler that clears its flag",
@@ -107,8 +107,20 @@ Every operation, from its smallest sample to its 99th percentile, with a mark at
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 
+VID = """
+    make bench T=latency; make bench T=latency-vid
+
+In Bochs virtual-interrupt delivery is off by default: when a host interrupt arrives while a virtual
+one is pending, Bochs delivers the virtual one even with RFLAGS.IF 0
+(docs/decisions/0014-defects-by-revision.md). The same image runs to its end with `vmx = +vid`, too.
+These are the operations whose median differs, without delivery and with it:
+
+| operation | without: median | exits | with: median | exits |
+|---|--:|--:|--:|--:|
+"""
+
 NOTES = """
-What differs for other reasons than length of path:
+What differs in the big table for other reasons than length of path:
 
 - first writes: Candela maps a VM's memory when it makes the VM, KVM when the guest touches it. With
   Debian's transparent huge pages a page of 4 KiB is nearly always there already, and the maximum is
@@ -133,11 +145,11 @@ def exits(cells):
     return f"{float(cells[EXITS]):.1f}".removesuffix(".0") if cells and cells[EXITS] != "-" else "-"
 
 
-def latency_text():
+def latency_text(*files):
     """The table of the last run as plain text, for the terminal."""
     names = ("min", "median", "p99", "max", "exits")
     lines = [f"{'operation':<28}" + "".join(f"{name:>10}" for name in names)]
-    for name, *cells in read("latency", OUT) + read("latency_two", OUT):
+    for name, *cells in (cells for file in files for cells in read(file, OUT)):
         figures = ticks(cells, (MIN, MEDIAN, P99, MAX)) + [exits(cells)]
         lines.append(f"{name:<28}" + "".join(f"{v:>10}" for v in figures))
     return "\n".join(lines)
@@ -149,6 +161,17 @@ def rows_of(*names):
 
 def order(rows):
     return [name for name in OPERATIONS if name in rows] + [x for x in rows if x not in OPERATIONS]
+
+
+def vid_section(without, delivered):
+    """Name of an operation -> its row, without virtual-interrupt delivery and with it."""
+    text = ""
+    for name in order(without):
+        runs = [without[name], delivered.get(name)]
+        if runs[1] and float(runs[0][MEDIAN]) != float(runs[1][MEDIAN]):
+            figures = [cell for cells in runs for cell in (*ticks(cells, (MEDIAN,)), exits(cells))]
+            text += row(OPERATIONS.get(name, name), *figures)
+    return VID + text if text else ""
 
 
 def section(settings):
@@ -167,4 +190,4 @@ def section(settings):
             *ticks(default.get(name), (MEDIAN,)),
             *ticks(none.get(name), (MEDIAN,)),
         )
-    return text + NOTES
+    return text + vid_section(rows_of("latency"), rows_of("latency_vid")) + NOTES
