@@ -25,8 +25,10 @@
 enum hv_overlay { HV_OVERLAY_HYPERCALL, HV_OVERLAY_REFERENCE_TSC };
 enum hv_vcpu_overlay { HV_OVERLAY_VP_ASSIST, HV_OVERLAY_SIEFP, HV_OVERLAY_SIMP };
 
+struct hv_vm;
 /* A call of two words in registers: hypercall/hypercall.h. */
-typedef enum exit_action hv_call_short_fn(struct vcpu *vcpu, uint64_t first, uint64_t second);
+typedef enum exit_action hv_call_short_fn(
+        struct vcpu *vcpu, uint64_t first, uint64_t second, const struct hv_vm *hv);
 #define HV_CALL_ROWS (HV_CALL_GET_VP_INDEX_FROM_APIC_ID + 1U)
 
 /* One VM's. */

@@ -28,9 +28,10 @@ static __attribute__((noinline)) void post(const struct vm *vm, uint8_t vector, 
 }
 
 /* struct hv_ipi_input */
-enum exit_action hv_call_send_ipi(struct vcpu *vcpu, uint64_t first, uint64_t second)
+enum exit_action hv_call_send_ipi(
+        struct vcpu *vcpu, uint64_t first, uint64_t second, const struct hv_vm *hv)
 {
-	uint64_t vps = second & hv_vm(vcpu->vm)->all_vps;
+	uint64_t vps = second & hv->all_vps;
 
 	if (!target_valid(first)) {
 		return hv_call_short_done(vcpu, HV_STATUS_INVALID_PARAMETER);

@@ -17,9 +17,11 @@ struct hv_call_result hv_call_post_message(struct vcpu *vcpu, const struct hv_ca
 }
 
 /* struct hv_signal_event_input: nothing but a flag number above the connection's. */
-enum exit_action hv_call_signal_event(struct vcpu *vcpu, uint64_t first, uint64_t second)
+enum exit_action hv_call_signal_event(
+        struct vcpu *vcpu, uint64_t first, uint64_t second, const struct hv_vm *hv)
 {
 	(void)second;
+	(void)hv;
 	if (first >> 32 >= HV_EVENT_FLAGS) {
 		return hv_call_short_done(vcpu, HV_STATUS_INVALID_PARAMETER);
 	}

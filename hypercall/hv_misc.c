@@ -8,10 +8,12 @@
 #include "vmm/lib/string.h"
 
 /* The owner of the lock may be the one who waits for this CPU. */
-enum exit_action hv_call_spin_wait(struct vcpu *vcpu, uint64_t first, uint64_t second)
+enum exit_action hv_call_spin_wait(
+        struct vcpu *vcpu, uint64_t first, uint64_t second, const struct hv_vm *hv)
 {
 	(void)first;
 	(void)second;
+	(void)hv;
 	(void)hv_call_short_done(vcpu, HV_STATUS_SUCCESS);
 	return ACT_YIELD;
 }

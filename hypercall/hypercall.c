@@ -31,7 +31,7 @@ static void read_call(struct vcpu *vcpu, struct call *c)
 {
 	const uint64_t *r = vcpu->gpr;
 
-	c->wide = vcpu->exit.regs.kernel64 || vcpu_in_64bit_mode(vcpu);
+	c->wide = vcpu->exit.call.kernel64 || vcpu_in_64bit_mode(vcpu);
 	if (c->wide) {
 		c->control = r[REG_RCX];
 		c->input = r[REG_RDX];
@@ -201,7 +201,7 @@ static enum exit_action short_form(struct vcpu *vcpu, const struct hv_call_row *
 	enum exit_action action;
 
 	memcpy(words, args->input, row->header_len);
-	action = row->short_fn(vcpu, words[0], words[1]);
+	action = row->short_fn(vcpu, words[0], words[1], hv_vm(vcpu->vm));
 	write_result(vcpu, c, vcpu->gpr[REG_RAX]);
 	return action;
 }
@@ -218,7 +218,7 @@ static __attribute__((noinline)) enum exit_action any_form(struct vcpu *vcpu)
 	struct hv_call_args args;
 	struct call c;
 
-	if (!vcpu->exit.regs.kernel64 && !vcpu_in_kernel(vcpu)) {
+	if (!vcpu->exit.call.kernel64 && !vcpu_in_kernel(vcpu)) {
 		return vcpu_fault_noerr(vcpu, X86_UD);
 	}
 	read_call(vcpu, &c);
@@ -245,10 +245,12 @@ static enum exit_action long_way(struct vcpu *vcpu)
 	return page_enabled(hv_vm(vcpu->vm)) ? any_form(vcpu) : vcpu_fault_noerr(vcpu, X86_UD);
 }
 
-static enum exit_action no_short_way(struct vcpu *vcpu, uint64_t first, uint64_t second)
+static enum exit_action no_short_way(
+        struct vcpu *vcpu, uint64_t first, uint64_t second, const struct hv_vm *hv)
 {
 	(void)first;
 	(void)second;
+	(void)hv;
 	return long_way(vcpu);
 }
 
@@ -269,10 +271,10 @@ enum exit_action hv_hypercall(struct vcpu *vcpu)
 	/* The call's number, if nothing is above it but the bit that says "in registers". */
 	uint64_t code = vcpu->gpr[REG_RCX] ^ HV_CALL_FAST;
 
-	if (__builtin_expect(code < HV_CALL_ROWS && vcpu->exit.regs.kernel64, 1)) {
+	if (__builtin_expect(code < HV_CALL_ROWS && vcpu->exit.call.kernel64, 1)) {
 		hv_call_short_fn *fn = __atomic_load_n(&hv->short_calls[code], __ATOMIC_RELAXED);
 
-		return fn(vcpu, vcpu->gpr[REG_RDX], vcpu->gpr[REG_R8]);
+		return fn(vcpu, vcpu->gpr[REG_RDX], vcpu->gpr[REG_R8], hv);
 	}
 	return long_way(vcpu);
 }

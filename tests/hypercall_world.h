@@ -39,7 +39,7 @@ static inline enum exit_action go(uint64_t control, uint64_t rdx, uint64_t r8)
 	vcpu->gpr[REG_RDX] = rdx;
 	vcpu->gpr[REG_R8] = r8;
 	vcpu->gpr[REG_RAX] = 0xdead;
-	vcpu->exit.regs.kernel64 = vcpu_in_64bit_mode(vcpu) && vcpu_in_kernel(vcpu);
+	vcpu->exit.call.kernel64 = vcpu_in_64bit_mode(vcpu) && vcpu_in_kernel(vcpu);
 	return hv_hypercall(vcpu);
 }
 

@@ -62,7 +62,7 @@ static enum event_type enter(unsigned *vector)
 {
 	f->injected.type = EVENT_NONE;
 	f->injections = 0;
-	event_prepare_entry(vcpu);
+	event_prepare_entry(vcpu, __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED));
 	ck_assert_uint_le(f->injections, 1);
 	*vector = f->injected.vector;
 	return f->injected.type;
@@ -370,6 +370,52 @@ END_TEST
 
 /* --- waking --- */
 
+/* A vector that waits for its window wakes, unless the guest has raised its TPR since. */
+START_TEST(held_vector_wakes)
+{
+	f->regs[REG_RFLAGS] = RFLAGS_FIXED1;
+	lapic_accept(apic, 0x41, false);
+	NOTHING();
+	ck_assert(f->window_intr);
+	ck_assert(!event_held_wakes(vcpu));
+	f->regs[REG_RFLAGS] |= RFLAGS_IF;
+	ck_assert(event_held_wakes(vcpu));
+	lapic_set(apic, LAPIC_TPR, 0x40); /* as CR8 is written without an exit */
+	ck_assert(!event_held_wakes(vcpu));
+	lapic_set(apic, LAPIC_TPR, 0x30);
+	ck_assert(event_held_wakes(vcpu));
+	DELIVERS(EVENT_EXTINT, 0x41);
+	ck_assert(!event_held_wakes(vcpu));
+}
+END_TEST
+
+/* What waits behind a vector that was delivered is not that vector. */
+START_TEST(held_vector_is_forgotten)
+{
+	f->regs[REG_RFLAGS] = RFLAGS_FIXED1;
+	lapic_accept(apic, 0x41, false);
+	NOTHING();
+	f->regs[REG_RFLAGS] |= RFLAGS_IF;
+	lapic_accept(apic, 0x31, false);
+	DELIVERS(EVENT_EXTINT, 0x41);
+	ck_assert(!event_held_wakes(vcpu)); /* 0x31 is below it */
+	/* The pair's request has the window, and goes away again. */
+	f->regs[REG_RFLAGS] = RFLAGS_FIXED1;
+	lapic_write(apic, LAPIC_EOI, 0);
+	lapic_accept(apic, 0x51, false);
+	NOTHING();
+	lapic_set(apic, LAPIC_TPR, 0x50);
+	irq_set_extint(&vm->irq, true);
+	vcpu->attention = 1;
+	NOTHING();
+	irq_set_extint(&vm->irq, false);
+	lapic_set(apic, LAPIC_TPR, 0);
+	f->regs[REG_RFLAGS] |= RFLAGS_IF;
+	ck_assert(!event_held_wakes(vcpu));
+	ck_assert(event_wakes(vcpu)); /* found by looking */
+}
+END_TEST
+
 START_TEST(wakes)
 {
 	f->regs[REG_RFLAGS] = RFLAGS_FIXED1;
@@ -459,6 +505,8 @@ int main(void)
 	tcase_add_test(sw, extint_needs_an_open_lint0);
 	tcase_add_test(sw, extint_message_counts_once);
 	tcase_add_test(sw, wakes);
+	tcase_add_test(sw, held_vector_wakes);
+	tcase_add_test(sw, held_vector_is_forgotten);
 	tcase_add_test(sw, other_requests_stay);
 	tcase_add_checked_fixture(hw, setup_delivery, NULL);
 	tcase_add_test(hw, delivery_folds_only);

@@ -406,9 +406,9 @@ START_TEST(vmcall)
 	fake_vmcs[VMCS_GUEST_CS_RIGHTS] = callers[_i].cs;
 	fake_vmcs_forget();
 	ck_assert_int_eq(decode(18, 0)->kind, EXIT_HYPERCALL);
-	ck_assert_uint_eq(vcpu->exit.regs.kernel64, callers[_i].kernel64);
-	ck_assert_uint_eq(vcpu->exit.regs.eax, 0x55667788);
-	ck_assert_uint_eq(vcpu->exit.regs.ecx, 0xddeeff00);
+	ck_assert_uint_eq(vcpu->exit.call.kernel64, callers[_i].kernel64);
+	ck_assert_uint_eq(vcpu->exit.call.rcx, 0x99aabbccddeeff00);
+	ck_assert_uint_eq(vcpu->exit.raw_reason, 18);
 	ck_assert_uint_eq(fake_vmcs_reads(VMCS_GUEST_CS_RIGHTS), 1);
 	ck_assert_uint_eq(fake_vmcs_reads(VMCS_GUEST_EFER), 0);
 }

@@ -37,7 +37,7 @@ static void set_mode(int i)
 	f->regs[REG_CR4] = modes[i].cr4;
 	f->regs[REG_EFER] = modes[i].efer;
 	f->segs[SEG_CS].attr = modes[i].cs;
-	vcpu->exit.regs.kernel64 = false;
+	vcpu->exit.call.kernel64 = false;
 }
 
 static void setup(void)

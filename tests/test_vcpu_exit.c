@@ -76,8 +76,9 @@ START_TEST(hlt_with_an_interrupt_waiting)
 
 	lapic_write(apic, LAPIC_SVR, 0x1ff);
 	lapic_write(apic, LAPIC_ICR, 0x44051);
-	ck_assert_uint_eq(vcpu->attention, 1);
 	fake_vcpu(vcpu)->regs[REG_RFLAGS] = RFLAGS_FIXED1;
+	event_prepare_entry(vcpu, 0);
+	ck_assert_uint_eq(vcpu->attention, 1);
 	ck_assert_int_eq(dispatch(EXIT_HLT), ACT_HALT);
 	fake_vcpu(vcpu)->regs[REG_RFLAGS] = RFLAGS_FIXED1 | RFLAGS_IF;
 	ck_assert_int_eq(dispatch(EXIT_HLT), ACT_SKIP);

@@ -175,7 +175,7 @@ struct cpu_virt_ops {
 	/* Deliver at the next entry; at most one an entry. */
 	void (*inject)(struct vcpu *vcpu, const struct event *event);
 	/* The same for an external interrupt, unless intr_open() says no: false. */
-	bool (*inject_interrupt)(struct vcpu *vcpu, uint8_t vector);
+	bool (*inject_interrupt)(struct vcpu *vcpu, unsigned vector);
 	/* Exit as soon as the guest could take one. */
 	void (*request_window)(struct vcpu *vcpu, bool intr, bool nmi);
 

@@ -4,7 +4,7 @@
 // "Information for VM Exits That Occur During Event Delivery", "Masking External Interrupts".
 #include "vmm/event.h"
 #include "vmm/cpu_virt.h"
-#include "vmm/lapic.h"
+#include "vmm/lapic_regs.h"
 #include "vmm/lib/bits.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
@@ -156,16 +156,21 @@ static __attribute__((noinline)) bool deliver_extint(struct vcpu *vcpu)
  */
 static inline bool deliver_lapic(struct vcpu *vcpu)
 {
-	int vector = lapic_pending(&vcpu->lapic);
+	const int vector = lapic_pending(&vcpu->lapic);
 
 	if (vector < 0) {
 		return false;
 	}
-	if (!cpu_virt->inject_interrupt(vcpu, (uint8_t)vector)) {
+	if (!cpu_virt->inject_interrupt(vcpu, (unsigned)vector)) {
+		vcpu->held_vector = (unsigned)vector;
 		return true;
 	}
 	vcpu->stats.injected_interrupts++;
-	return lapic_ack(&vcpu->lapic, (uint8_t)vector) && lapic_pending(&vcpu->lapic) >= 0;
+	if (!lapic_ack(&vcpu->lapic, (unsigned)vector)) {
+		return false;
+	}
+	vcpu->held_vector = 0;
+	return lapic_pending(&vcpu->lapic) >= 0;
 }
 
 /* One is pending. true = it was delivered; *waits = one is left over. */
@@ -218,6 +223,7 @@ static __attribute__((noinline)) void prepare_all(struct vcpu *vcpu)
 	}
 	extint = extint_waits(vcpu);
 	if (busy || extint) {
+		vcpu->held_vector = 0;
 		/* In any case: a processor that delivers by itself has to be told. */
 		intr_waits = lapic_pending(&vcpu->lapic) >= 0;
 		intr_waits |= extint && (busy || deliver_extint(vcpu));
@@ -227,10 +233,10 @@ static __attribute__((noinline)) void prepare_all(struct vcpu *vcpu)
 	set_windows(vcpu, intr_waits, nmi_waits);
 }
 
-void event_prepare_entry(struct vcpu *vcpu)
+void event_prepare_entry(struct vcpu *vcpu, uint64_t requests)
 {
 	/* First forget the requests, then look: what comes later asks again. */
-	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & VCPU_EVENT_REQUESTS) {
+	if (requests & VCPU_EVENT_REQUESTS) {
 		__atomic_fetch_and(&vcpu->requests, ~VCPU_EVENT_REQUESTS, __ATOMIC_SEQ_CST);
 	}
 	if (vcpu->pending.type != EVENT_NONE ||
@@ -239,6 +245,13 @@ void event_prepare_entry(struct vcpu *vcpu)
 	} else {
 		set_windows(vcpu, deliver_lapic(vcpu), false);
 	}
+}
+
+bool event_held_wakes(struct vcpu *vcpu)
+{
+	/* Since the entry only the guest's own TPR and flag can have changed. */
+	return (vcpu->windows & WINDOW_INTR) && lapic_above_tpr(&vcpu->lapic, vcpu->held_vector) &&
+	       (cpu_virt->get_reg(vcpu, REG_RFLAGS) & RFLAGS_IF);
 }
 
 bool event_wakes(struct vcpu *vcpu)

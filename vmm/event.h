@@ -70,12 +70,18 @@ void event_reset(struct vcpu *vcpu);
 
 /*
  * Just before entry: hand the next event to the back end (pending event, NMI, ExtINT from
- * the PIC, local APIC), and ask for window exits for what has to wait. Serves and clears
- * VCPU_REQ_IRQ and VCPU_REQ_NMI.
+ * the PIC, local APIC), and ask for window exits for what has to wait. requests: vcpu->requests,
+ * just read; VCPU_REQ_IRQ and VCPU_REQ_NMI are served and cleared.
  */
-void event_prepare_entry(struct vcpu *vcpu);
+void event_prepare_entry(struct vcpu *vcpu, uint64_t requests);
 
 /* Is there anything that wakes a halted vCPU? It is loaded. */
 bool event_wakes(struct vcpu *vcpu);
+
+/*
+ * At an exit by HLT: does the local APIC's vector that the interrupt window was asked for wake it?
+ * Quick: it waits since the entry and is not looked for again. false = event_wakes() knows.
+ */
+bool event_held_wakes(struct vcpu *vcpu);
 
 #endif

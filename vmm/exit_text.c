@@ -234,8 +234,8 @@ void exit_facts_of_record(struct exit_facts *f, const struct exit_record *record
 		f->has_in = f->low_half = true;
 		break;
 	case EXIT_HYPERCALL:
-		f->in = f->exit.regs.ecx;
-		f->has_in = f->low_half = true;
+		f->in = f->exit.call.rcx;
+		f->has_in = true;
 		break;
 	case EXIT_IO:
 		f->has_in = !f->exit.io.in && !f->exit.io.string;

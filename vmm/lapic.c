@@ -178,14 +178,14 @@ void lapic_attention(struct lapic *apic)
 }
 
 /* Up to 32 vectors into IRR; TMR says which of them are level-triggered. */
-static inline void accept_word(struct lapic *apic, uint32_t i, uint32_t bits, uint32_t level)
+static inline void accept_word(struct lapic *apic, size_t i, uint32_t bits, uint32_t level)
 {
-	uint32_t tmr = lapic_get(apic, LAPIC_TMR + i * 16);
+	uint32_t tmr = lapic_word_get(apic, LAPIC_TMR, i);
 	uint32_t new_tmr = (tmr & ~bits) | (level & bits);
 
-	lapic_word_put(apic, LAPIC_IRR, i, lapic_get(apic, LAPIC_IRR + i * 16) | bits);
+	lapic_word_put(apic, LAPIC_IRR, i, lapic_word_get(apic, LAPIC_IRR, i) | bits);
 	if (new_tmr != tmr) {
-		lapic_set(apic, LAPIC_TMR + i * 16, new_tmr);
+		lapic_word_set(apic, LAPIC_TMR, i, new_tmr);
 		apic->tmr_changed = true;
 	}
 	lapic_attention(apic);
@@ -199,9 +199,9 @@ void lapic_accept(struct lapic *apic, uint8_t vector, bool level)
 }
 
 /* Of 32 vectors, those whose end somebody waits for: the IOAPIC, or vm->pv. */
-static inline uint32_t eoi_exits(const struct lapic *apic, unsigned n)
+static inline uint32_t eoi_exits(const struct lapic *apic, size_t n)
 {
-	return lapic_get(apic, LAPIC_TMR + n * 16) |
+	return lapic_word_get(apic, LAPIC_TMR, n) |
 	       __atomic_load_n(&apic->eoi_watch[n], __ATOMIC_RELAXED);
 }
 
@@ -350,17 +350,24 @@ int lapic_pending(struct lapic *apic)
 	return pending(apic);
 }
 
-bool lapic_ack(struct lapic *apic, uint8_t vector)
+bool lapic_ack(struct lapic *apic, unsigned vector)
 {
-	unsigned n = vector / 32;
-	uint32_t bit = 1U << (vector & 31);
+	const size_t n = vector / 32;
+	const uint32_t bit = 1U << (vector & 31);
+	const uint8_t note = (uint8_t)(1U << n);
+	const uint32_t irr = lapic_word_get(apic, LAPIC_IRR, n) & ~bit;
 
-	lapic_word_put(apic, LAPIC_IRR, n, lapic_get(apic, LAPIC_IRR + n * 16) & ~bit);
+	/* Not lapic_word_put(): no processor has a part in it, so that the notes are exact. */
+	lapic_word_set(apic, LAPIC_IRR, n, irr);
+	if (irr == 0) {
+		apic->irr_words &= (uint8_t)~note;
+	}
 	/* One that ends itself was never in service. */
 	if (!(apic->auto_eoi[n] & bit)) {
-		lapic_word_put(apic, LAPIC_ISR, n, lapic_get(apic, LAPIC_ISR + n * 16) | bit);
+		lapic_word_set(apic, LAPIC_ISR, n, lapic_word_get(apic, LAPIC_ISR, n) | bit);
+		apic->isr_words |= note;
 		if (apic->assist) {
-			lapic_offer_assist(apic, vector);
+			lapic_offer_assist(apic, (uint8_t)vector);
 		}
 	}
 	return apic->irr_words != 0;
@@ -440,15 +447,16 @@ static __attribute__((noinline)) void tell_end(struct lapic *apic, uint8_t vecto
 /* The highest one in service ends. */
 static inline void end_highest(struct lapic *apic)
 {
-	unsigned n, bit;
 	int vector = lapic_vector_highest(apic, LAPIC_ISR);
+	uint32_t bit;
+	size_t n;
 
 	if (vector < 0) {
 		return;
 	}
 	n = (unsigned)vector / 32;
 	bit = 1U << (vector & 31);
-	lapic_word_put(apic, LAPIC_ISR, n, lapic_get(apic, LAPIC_ISR + n * 16) & ~bit);
+	lapic_word_put(apic, LAPIC_ISR, n, lapic_word_get(apic, LAPIC_ISR, n) & ~bit);
 	/* Somebody waited for it, maybe. */
 	if (apic->irr_words != 0) {
 		lapic_attention(apic);

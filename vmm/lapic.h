@@ -120,7 +120,7 @@ void lapic_fold(struct lapic *apic);
 /* The vector to deliver now (above PPR), or -1, with intr_delivery always; and the INTA for it. */
 int lapic_pending(struct lapic *apic);
 /* true = more is requested: it may be delivered, too. */
-bool lapic_ack(struct lapic *apic, uint8_t vector);
+bool lapic_ack(struct lapic *apic, unsigned vector);
 /* A vector is pending that could be delivered if RFLAGS.IF were 1 (wakes HLT). Own CPU. */
 bool lapic_has_interrupt(struct lapic *apic);
 /* The processor ended a vector itself (EOI exit): tell the IOAPIC. */

@@ -16,6 +16,12 @@
 
 enum icr_shorthand { ICR_DEST, ICR_SELF, ICR_ALL, ICR_OTHERS };
 
+/* Who gets it, and as what. The one valid way to oneself is "fixed". */
+#define ICR_DELIVERY (7U << ICR_DELIVERY_SHIFT)
+#define ICR_HOW (3U << ICR_SHORTHAND_SHIFT | ICR_DELIVERY)
+#define ICR_FIXED_TO_SELF \
+	((uint32_t)ICR_SELF << ICR_SHORTHAND_SHIFT | (uint32_t)APIC_DM_FIXED << ICR_DELIVERY_SHIFT)
+
 static bool matches_logical(const struct lapic *apic, uint32_t dest)
 {
 	uint32_t ldr = lapic_get(apic, LAPIC_LDR);
@@ -196,18 +202,18 @@ static __attribute__((noinline)) void send_message(
 
 void lapic_send_ipi(struct lapic *apic, uint32_t icr_low, uint32_t dest)
 {
-	unsigned delivery = icr_low >> ICR_DELIVERY_SHIFT & 7;
-	uint8_t vector = (uint8_t)icr_low;
+	const uint32_t how = icr_low & ICR_HOW,
+	               delivery = (how & ICR_DELIVERY) >> ICR_DELIVERY_SHIFT;
+	const uint8_t vector = (uint8_t)icr_low;
 
-	if ((delivery == APIC_DM_FIXED || delivery == APIC_DM_LOWEST) &&
-	        vector < LAPIC_FIRST_VECTOR) {
+	if (vector < LAPIC_FIRST_VECTOR &&
+	        (delivery == APIC_DM_FIXED || delivery == APIC_DM_LOWEST)) {
 		lapic_error(apic, ESR_SEND_ILLEGAL);
-		return;
-	}
-	if ((icr_low >> ICR_SHORTHAND_SHIFT & 3) != ICR_SELF) {
+	} else if (how == ICR_FIXED_TO_SELF) {
+		if (lapic_enabled(apic)) {
+			lapic_accept(apic, vector, false);
+		}
+	} else if (how >> ICR_SHORTHAND_SHIFT != ICR_SELF) {
 		send_message(apic, icr_low, dest);
-	} else if (delivery == APIC_DM_FIXED) {
-		/* The one valid mode. */
-		lapic_send_self(apic, vector);
 	}
 }

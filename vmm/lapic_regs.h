@@ -81,12 +81,23 @@ static inline bool lapic_vector_test(const struct lapic *apic, uint32_t array, u
 	return lapic_get(apic, lapic_vector_offset(array, vector)) >> (vector & 31) & 1;
 }
 
-/* One register of IRR or ISR, n = 0-7; and the note that it may have a vector. */
-static inline void lapic_word_put(struct lapic *apic, uint32_t array, unsigned n, uint32_t word)
+/* One register of IRR, ISR or TMR, n = 0-7. */
+static inline uint32_t lapic_word_get(const struct lapic *apic, uint32_t array, size_t n)
+{
+	return __atomic_load_n((const lapic_word *)(apic->regs + n * 16 + array), __ATOMIC_RELAXED);
+}
+
+static inline void lapic_word_set(struct lapic *apic, uint32_t array, size_t n, uint32_t word)
+{
+	__atomic_store_n((lapic_word *)(apic->regs + n * 16 + array), word, __ATOMIC_RELAXED);
+}
+
+/* Of IRR or ISR; and the note that it may have a vector. */
+static inline void lapic_word_put(struct lapic *apic, uint32_t array, size_t n, uint32_t word)
 {
 	uint8_t *words = array == LAPIC_IRR ? &apic->irr_words : &apic->isr_words;
 
-	lapic_set(apic, array + n * 16, word);
+	lapic_word_set(apic, array, n, word);
 	if (word != 0) {
 		*words |= (uint8_t)(1U << n);
 	} else if (!apic->hw_delivery) {
@@ -110,7 +121,7 @@ static inline int lapic_vector_highest(const struct lapic *apic, uint32_t array)
 
 	while (words != 0) {
 		unsigned n = bit_last(words);
-		uint32_t word = lapic_get(apic, array + n * 16);
+		uint32_t word = lapic_word_get(apic, array, n);
 
 		if (word != 0) {
 			return (int)(n * 32 + bit_last(word));
@@ -118,6 +129,12 @@ static inline int lapic_vector_highest(const struct lapic *apic, uint32_t array)
 		words &= ~(1U << n);
 	}
 	return -1;
+}
+
+/* Is the TPR not in the vector's way? 0 = no vector. */
+static inline bool lapic_above_tpr(const struct lapic *apic, unsigned vector)
+{
+	return (vector & 0xf0U) > (lapic_get(apic, LAPIC_TPR) & 0xf0U);
 }
 
 /* lapic.c: a vector for the own APIC, by its own vCPU: no atomics, no request. */

@@ -51,10 +51,15 @@ enum exit_kind {
 enum task_source { TASK_CALL, TASK_IRET, TASK_JMP, TASK_IDT_GATE };
 
 struct vcpu_exit {
-	enum exit_kind kind;
-	uint16_t raw_reason; /* the back end's own number, for traces */
-	uint8_t mem_access;  /* EXIT_MEM: bits 0-2 = read, write, fetch; so that exit_record has it
-	                      */
+	union {
+		struct {
+			enum exit_kind kind;
+			uint16_t raw_reason; /* the back end's own number, for traces */
+			uint8_t mem_access;  /* EXIT_MEM: bits 0-2 = read, write, fetch; so that
+			                        exit_record has it */
+		};
+		uint64_t head; /* the three at once */
+	};
 	union {
 		struct {
 			uint16_t port;
@@ -74,9 +79,12 @@ struct vcpu_exit {
 			};
 		} io;
 		struct {
-			uint32_t eax, ecx; /* CPUID, MSRs, XSETBV, hypercalls; for exit_record */
-			bool kernel64; /* hypercalls: 64-bit code at CPL 0; false = look closer */
+			uint32_t eax, ecx; /* CPUID, MSRs, XSETBV; for exit_record */
 		} regs;
+		struct {
+			uint64_t rcx;  /* for exit_record */
+			bool kernel64; /* 64-bit code at CPL 0; false = look closer */
+		} call;                /* hypercalls */
 		struct {
 			gpa_t gpa;
 			bool read, write, fetch;
@@ -202,6 +210,7 @@ struct vcpu {
 	void *pv;       /* (c) the paravirtual interface's part: struct hv_vcpu; NULL = none */
 	enum exit_action (*hypercall)(struct vcpu *vcpu); /* (c) VMCALL: the interface's, or #UD */
 
+	uint32_t held_vector;   /* (v) that an interrupt window was asked for; 0 = another's */
 	uint32_t attention;     /* (v) 1 = an event may wait, besides what requests say */
 	uint64_t requests;      /* [a] bits of enum vcpu_request */
 	uint32_t state;         /* [a] enum vcpu_state; changed by the own CPU, read anywhere */

@@ -38,7 +38,7 @@ static enum exit_action halt(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	(void)exit;
 	vcpu->wakes_masked = false;
 	/* What waited for the STI before it: there is nothing to sleep for. */
-	return vcpu->attention && event_wakes(vcpu) ? ACT_SKIP : ACT_HALT;
+	return event_held_wakes(vcpu) ? ACT_SKIP : ACT_HALT;
 }
 
 /* A guest that loops on PAUSE waits for somebody: maybe for a vCPU that waits for this CPU. */

@@ -29,6 +29,13 @@ bool vcpu_deadline_passed(struct vcpu *vcpu, uint64_t slice_end_ns);
 /* What a handler wants, other than ACT_SKIP and ACT_RESUME. false = leave the loop. */
 bool vcpu_act(struct vcpu *vcpu, enum exit_action action);
 
+/* Signed, as no clock comes that far: unsigned, the compiler would sort the sum that this goes
+ * into, for one instruction more. */
+static inline uint64_t vcpu_ticks(uint64_t from_tsc, uint64_t to_tsc)
+{
+	return (uint64_t)((int64_t)to_tsc - (int64_t)from_tsc);
+}
+
 /* true = requests came and the caller serves them; false = LOOP_DONE. */
 static inline __attribute__((always_inline)) bool vcpu_loop(
         struct vcpu *vcpu, uint64_t slice_end_ns, vcpu_run_fn *run, vcpu_skip_fn *skip)
@@ -49,7 +56,7 @@ static inline __attribute__((always_inline)) bool vcpu_loop(
 			}
 		}
 		now = clock_tsc();
-		vcpu->stats.exit_ticks[kind] += now - vcpu->exit_tsc;
+		vcpu->stats.exit_ticks[kind] += vcpu_ticks(vcpu->exit_tsc, now);
 		run(vcpu, now, __atomic_load_n(deadline_tsc, __ATOMIC_RELAXED));
 		now = clock_tsc();
 		vcpu->exit_tsc = now;
@@ -71,7 +78,7 @@ static inline __attribute__((always_inline)) bool vcpu_loop(
 		}
 	} while (end == LOOP_GO_ON);
 	now = clock_tsc();
-	vcpu->stats.exit_ticks[kind] += now - vcpu->exit_tsc;
+	vcpu->stats.exit_ticks[kind] += vcpu_ticks(vcpu->exit_tsc, now);
 	vcpu->stats.loop_ticks += now - vcpu->stats.loop_since;
 	vcpu->stats.loop_since = 0;
 	return end == LOOP_SERVE;

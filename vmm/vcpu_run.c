@@ -129,7 +129,7 @@ enum vcpu_loop_end vcpu_prepare_entry(
 		return LOOP_SERVE;
 	}
 	if (vcpu->attention | (requests & VCPU_EVENT_REQUESTS)) {
-		event_prepare_entry(vcpu);
+		event_prepare_entry(vcpu, requests);
 	}
 	return LOOP_GO_ON;
 }

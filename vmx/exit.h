@@ -17,9 +17,19 @@ struct exit_row {
 	 * a reason that cannot happen with our controls, kills the VM.
 	 */
 	void (*decode)(struct vcpu *vcpu);
-	uint32_t kind;          /* enum exit_kind, before decode has its say */
+	union {
+		struct {
+			uint32_t kind;       /* enum exit_kind, before decode has its say */
+			uint16_t raw_reason; /* the row's number */
+		};
+		uint64_t head; /* of struct vcpu_exit */
+	};
 	const char *name;       /* NULL = cannot happen */
 } __attribute__((aligned(32))); /* found by a shift */
+
+_Static_assert(offsetof(struct vcpu_exit, raw_reason) - offsetof(struct vcpu_exit, head) ==
+                       offsetof(struct exit_row, raw_reason) - offsetof(struct exit_row, head),
+        "a copy");
 
 extern const struct exit_row vmx_exit_rows[VMX_EXIT_COUNT];
 

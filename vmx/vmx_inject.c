@@ -128,7 +128,7 @@ void vmx_inject(struct vcpu *vcpu, const struct event *event)
 	vmcs_write(VMCS_ENTRY_INTR_INFO, info);
 }
 
-bool vmx_inject_interrupt(struct vcpu *vcpu, uint8_t vector)
+bool vmx_inject_interrupt(struct vcpu *vcpu, unsigned vector)
 {
 	if (!vmx_intr_open(vcpu)) {
 		return false;

@@ -112,7 +112,7 @@ bool vmx_intr_open(struct vcpu *vcpu);
 bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 void vmx_inject(struct vcpu *vcpu, const struct event *event);
-bool vmx_inject_interrupt(struct vcpu *vcpu, uint8_t vector);
+bool vmx_inject_interrupt(struct vcpu *vcpu, unsigned vector);
 void vmx_request_window(struct vcpu *vcpu, bool intr, bool nmi);
 /* An event whose delivery the exit broke off: queue it again. */
 void vmx_requeue_vectoring(struct vcpu *vcpu, uint32_t info);

@@ -126,7 +126,7 @@ static void op_inject(struct vcpu *vcpu, const struct event *event)
 	fake_vcpu(vcpu)->injections++;
 }
 
-static bool op_inject_interrupt(struct vcpu *vcpu, uint8_t vector)
+static bool op_inject_interrupt(struct vcpu *vcpu, unsigned vector)
 {
 	const struct event event = {.type = EVENT_EXTINT, .vector = vector};
 

@@ -153,7 +153,7 @@ static void one_call(struct source *s)
 	how = (unsigned)take(s, 1);
 	vm->vcpus[1]->running = how & 1;
 	/* Seen at a glance or not, it is the same call. */
-	vcpu->exit.regs.kernel64 = wide && (how & 2);
+	vcpu->exit.call.kernel64 = wide && (how & 2);
 	for (unsigned turn = 0; action == ACT_RESUME; turn++) {
 		FUZZ_CHECK(turn < 100);
 		action = hv_hypercall(vcpu);
