@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Inside the local APIC: its register page, the fields of its registers, and what its files
- * call in each other.
+ * call in each other. From outside only the common path of exits and entries looks in here, for
+ * what it needs inline: vmm/vcpu_exit.c (lapic_msr_write_quick) and vmm/event.c (lapic_above_tpr).
  * Specs: [SDM3] "Advanced Programmable Interrupt Controller (APIC)".
  */
 #ifndef VMM_LAPIC_REGS_H
